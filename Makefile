@@ -1,0 +1,50 @@
+# Every target installs what it needs (only Node 20 or later, npm, make and git are assumed) and does so
+# again only when the lock file changed. The toolchain brings its own Node through npm.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+STAMPS := .stamps
+INSTALLED := $(STAMPS)/installed
+NPM := npm --silent
+SOURCES := $(shell git ls-files -co --exclude-standard src 2>/dev/null | grep -v '\.test\.ts$$') package.json hack/build.ts
+
+.PHONY: help demo test check build bench generate format clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(INSTALLED): package-lock.json .npmrc
+	@echo 'installing packages ...' >&2
+	@npm ci --loglevel=error >&2
+	@mkdir -p $(STAMPS) && touch $@
+
+dist/dracpu.cjs: $(INSTALLED) $(SOURCES)
+	@$(NPM) run build >&2
+
+build: dist/dracpu.cjs ## production bundle, started by bin/dracpu
+
+demo: dist/dracpu.cjs ## the main job on this very machine, against the embedded node
+	@bin/dracpu demo $(DEMO_ARGS)
+
+test: dist/dracpu.cjs ## every test this machine can run; prints what it skipped and why
+	@$(MAKE) check
+	@$(NPM) run test:all
+
+check: $(INSTALLED) ## format, lint, layers, types, unused exports, unit tests
+	@$(NPM) run check:format
+	@$(NPM) run check:lint
+	@$(NPM) run check:layers
+	@$(NPM) run check:types
+	@$(NPM) run check:unused
+	@$(NPM) run test:unit
+
+bench: dist/dracpu.cjs ## the benchmarks, one JSON object a line
+	@$(NPM) exec -- node hack/run-benches.ts
+
+generate: $(INSTALLED) ## TypeScript from proto/
+	@$(NPM) run generate
+
+format: $(INSTALLED) ## format every file
+	@$(NPM) run format
+
+clean: ## remove what was built or installed
+	@rm -rf dist node_modules $(STAMPS)

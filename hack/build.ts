@@ -1,0 +1,33 @@
+/**
+ * Bundles the command into one CommonJS file. CommonJS because an ESM `import 'node:http'` evaluates Node's lazy
+ * getters and loads undici, which costs every daemon 13 MiB (docs/decisions/0001-toolchain.md).
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const packageJson = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+/** The commit a build came from, or `unknown` outside a git checkout. */
+function readCommit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+await build({
+  entryPoints: ['src/cli/main.ts'],
+  outfile: 'dist/dracpu.cjs',
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'cjs',
+  minify: true,
+  sourcemap: 'linked',
+  legalComments: 'none',
+  logLevel: 'warning',
+  banner: { js: '#!/usr/bin/env node' },
+  define: { DRACPU_VERSION: JSON.stringify(packageJson.version), DRACPU_COMMIT: JSON.stringify(readCommit()) },
+});

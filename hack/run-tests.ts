@@ -1,0 +1,27 @@
+/**
+ * Runs the tests: `unit` (beside the sources, one process) or `all` (also `test/`, one process a file).
+ * Arguments after the mode are file name filters. Prints what was skipped and why, last.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+
+const [mode = 'unit', ...filters] = process.argv.slice(2);
+const wanted = (file: string) => filters.length === 0 || filters.some((filter) => file.includes(filter));
+const unit = globSync('src/**/*.test.ts').filter(wanted).sort();
+const stories = globSync('test/**/*.test.ts').filter(wanted).sort();
+
+/** Runs node's test runner over files; true when all passed. */
+function runNodeTest(files: string[], flags: string[]): boolean {
+  if (files.length === 0) return true;
+  const reporter = process.env.CI ? 'spec' : 'dot';
+  const run = spawnSync(
+    process.execPath,
+    ['--test', '--test-force-exit', `--test-reporter=./hack/test-reporter.ts`, '--test-reporter-destination=stdout', ...flags, ...files],
+    { stdio: 'inherit', env: { ...process.env, DRACPU_TEST_REPORTER: reporter } },
+  );
+  return run.status === 0;
+}
+
+const unitPassed = mode === 'all' || runNodeTest(unit, ['--test-isolation=none']);
+const storiesPassed = mode === 'unit' || runNodeTest(stories, ['--test-concurrency=1']);
+process.exit(unitPassed && storiesPassed ? 0 : 1);

@@ -1,0 +1,80 @@
+import { CPU_ID_MAX, CpuSet } from './cpu-set.ts';
+
+/** What is wrong with a CPU list or mask. */
+export type CpuListErrorCode = 'EmptyItem' | 'Spaces' | 'Stride' | 'NotANumber' | 'ReversedRange' | 'Overflow';
+
+/** A text that is no Linux CPU list or mask. The message quotes the text and the item that is wrong. */
+export class CpuListError extends Error {
+  override readonly name = 'CpuListError';
+
+  readonly code: CpuListErrorCode;
+
+  constructor(code: CpuListErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** One item of a list as [first, last]. */
+function parseItem(item: string, fail: (code: CpuListErrorCode, why: string) => never): [number, number] {
+  if (item === '') fail('EmptyItem', 'has an empty item; want ids and ranges between single commas');
+  if (/\s/.test(item)) fail('Spaces', `has a space in ${JSON.stringify(item)}; want none`);
+  if (/[:/]/.test(item)) fail('Stride', `has a stride in ${JSON.stringify(item)}; want plain ranges such as "0-3"`);
+  const match = /^(\d+)(?:-(\d+))?$/.exec(item);
+  if (!match) fail('NotANumber', `has ${JSON.stringify(item)}; want an id such as "4" or a range such as "0-3"`);
+  const first = Number(match?.[1]);
+  const last = match?.[2] === undefined ? first : Number(match[2]);
+  if (first > CPU_ID_MAX || last > CPU_ID_MAX) {
+    fail('Overflow', `has ${JSON.stringify(item)}; the highest CPU id is ${CPU_ID_MAX}`);
+  }
+  if (last < first) fail('ReversedRange', `has the reversed range ${JSON.stringify(item)}; want the lower id first`);
+  return [first, last];
+}
+
+/**
+ * Reads a Linux CPU list ("0-3,8"): what the kernel prints and every tool accepts. One trailing newline is allowed (sysfs
+ * ends every file with one) and "" is the empty set. Order and repetition do not matter. Spaces, strides ("0-7:1/2",
+ * which the kernel itself reads), empty items and reversed ranges are errors: a driver that guesses pins wrongly.
+ * @throws CpuListError naming the text and the item.
+ * @example parseCpuList('0-2,8').toArray() // [0, 1, 2, 8]
+ */
+export function parseCpuList(text: string): CpuSet {
+  const list = text.replace(/\n$/, '');
+  if (list === '') return CpuSet.empty;
+  const fail = (code: CpuListErrorCode, why: string): never => {
+    throw new CpuListError(code, `Cannot read the CPU list ${JSON.stringify(list)}: it ${why}`);
+  };
+  const words = new Uint32Array((CPU_ID_MAX + 1) / 32);
+  let length = 0;
+  for (const item of list.split(',')) {
+    const [first, last] = parseItem(item, fail);
+    for (let cpu = first; cpu <= last; cpu += 1) words[cpu >>> 5] = (words[cpu >>> 5] ?? 0) | (1 << (cpu & 31));
+    length = Math.max(length, (last >>> 5) + 1);
+  }
+  return CpuSet.fromWords(words.subarray(0, length));
+}
+
+/**
+ * Reads a Linux CPU mask ("ff,ffffffff"): hexadecimal 32-bit words, highest first, as in `shared_cpu_map`. Words may be
+ * written without leading zeros. One trailing newline is allowed.
+ * @throws CpuListError naming the text and the word.
+ */
+export function parseCpuMask(text: string): CpuSet {
+  const mask = text.replace(/\n$/, '');
+  const fail = (code: CpuListErrorCode, why: string): never => {
+    throw new CpuListError(code, `Cannot read the CPU mask ${JSON.stringify(mask)}: it ${why}`);
+  };
+  const items = mask.split(',').reverse();
+  const words = new Uint32Array(items.length);
+  for (const [index, item] of items.entries()) {
+    if (item === '') fail('EmptyItem', 'has an empty word; want hexadecimal words between single commas');
+    if (/\s/.test(item)) fail('Spaces', `has a space in ${JSON.stringify(item)}; want none`);
+    if (!/^[0-9a-fA-F]{1,8}$/.test(item)) {
+      fail('NotANumber', `has ${JSON.stringify(item)}; want up to eight hexadecimal digits`);
+    }
+    words[index] = Number.parseInt(item, 16);
+  }
+  const set = CpuSet.fromWords(words);
+  if ((set.last ?? 0) > CPU_ID_MAX) fail('Overflow', `has CPU ${set.last}; the highest CPU id is ${CPU_ID_MAX}`);
+  return set;
+}
