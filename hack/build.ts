@@ -11,7 +11,10 @@ const packageJson = JSON.parse(readFileSync('package.json', 'utf8')) as { versio
 /** The commit a build came from, or `unknown` outside a git checkout. */
 function readCommit(): string {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return 'unknown';
   }

@@ -16,7 +16,14 @@ function runNodeTest(files: string[], flags: string[]): boolean {
   const reporter = process.env.CI ? 'spec' : 'dot';
   const run = spawnSync(
     process.execPath,
-    ['--test', '--test-force-exit', `--test-reporter=./hack/test-reporter.ts`, '--test-reporter-destination=stdout', ...flags, ...files],
+    [
+      '--test',
+      '--test-force-exit',
+      `--test-reporter=./hack/test-reporter.ts`,
+      '--test-reporter-destination=stdout',
+      ...flags,
+      ...files,
+    ],
     { stdio: 'inherit', env: { ...process.env, DRACPU_TEST_REPORTER: reporter } },
   );
   return run.status === 0;

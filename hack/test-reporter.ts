@@ -2,6 +2,7 @@
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 
+// oxlint-disable-next-line import/no-default-export -- node:test takes a reporter as the default export
 /** Yields the report text for a stream of node:test events. */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const skipped: string[] = [];
@@ -14,7 +15,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     const { name, file, line, skip, todo, details } = event.data;
     const isSuite = details.type === 'suite';
     if (event.type === 'test:fail' && !todo) {
-      const error = details.error as Error & { cause?: unknown; failureType?: string };
+      const error = ('error' in details ? details.error : new Error('failed')) as Error & { failureType?: string };
       if (isSuite && error.failureType === 'subtestsFailed') continue;
       failed += 1;
       yield `\nFAIL ${name}\n  at ${file ?? ''}:${line ?? ''}\n${inspect(error.cause ?? error, { depth: 6 })}\n`;

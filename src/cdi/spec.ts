@@ -1,0 +1,136 @@
+/** CDI kind under which claims appear to the container runtime. */
+const CDI_KIND = 'dra.k8s.io/cpu';
+/** Every runtime with NRI reads this version (CDI specification, 0.8.0). */
+const CDI_VERSION = '0.8.0';
+/** Version of what we put into the annotations; a file with a higher one was written by a newer driver. */
+const RECORD_VERSION = 1;
+
+const FILE_PREFIX = 'dra.k8s.io-cpu_claim-';
+const FILE_SUFFIX = '.json';
+const ENV_PREFIX = 'DRA_CPUSET_';
+const RECORD_ANNOTATION = 'dra.cpu/record';
+
+/** What one file keeps of a claim: enough to answer the kubelet and the runtime again after a restart. */
+export interface ClaimRecord {
+  readonly uid: string;
+  /** Linux CPU list of all the claim's CPUs. */
+  readonly cpus: string;
+  /** Absent in files of the reference driver, as all that follows. */
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly assignments?: readonly {
+    readonly request: string;
+    readonly pool: string;
+    readonly device: string;
+    readonly shareId?: string;
+    readonly cpus: string;
+  }[];
+}
+
+/** Why a file with one of our names is no claim of ours. */
+export class CdiSpecError extends Error {
+  override readonly name = 'CdiSpecError';
+
+  readonly code: 'Damaged' | 'TooNew';
+
+  constructor(code: 'Damaged' | 'TooNew', message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Claim UIDs become file names and CDI device names, so only what both allow (CDI specification, device names). */
+export function isUsableUid(uid: string): boolean {
+  return /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,126}[A-Za-z0-9])?$/.test(uid);
+}
+
+/** File name of a claim's spec, as the reference driver names it. */
+export function claimSpecFileName(uid: string): string {
+  return `${FILE_PREFIX}${uid}${FILE_SUFFIX}`;
+}
+
+/** The claim UID in a file name, or undefined when the file is not ours. */
+export function parseSpecFileName(fileName: string): string | undefined {
+  if (!fileName.startsWith(FILE_PREFIX) || !fileName.endsWith(FILE_SUFFIX)) return undefined;
+  const uid = fileName.slice(FILE_PREFIX.length, -FILE_SUFFIX.length);
+  return isUsableUid(uid) ? uid : undefined;
+}
+
+/** Fully qualified CDI device name of a claim, what the kubelet passes to the runtime. */
+export function claimCdiDeviceId(uid: string): string {
+  return `${CDI_KIND}=claim-${uid}`;
+}
+
+/**
+ * The text of a claim's CDI spec: one device that injects `DRA_CPUSET_<uid>`. What a restart needs besides stands in an
+ * annotation, which runtimes ignore (CDI specification 0.6.0).
+ */
+export function formatClaimSpec(record: ClaimRecord): string {
+  const { uid, cpus, ...rest } = record;
+  const spec = {
+    cdiVersion: CDI_VERSION,
+    kind: CDI_KIND,
+    annotations: { [RECORD_ANNOTATION]: JSON.stringify({ version: RECORD_VERSION, ...rest }) },
+    devices: [{ name: `claim-${uid}`, containerEdits: { env: [`${ENV_PREFIX}${uid}=${cpus}`] } }],
+  };
+  return `${JSON.stringify(spec, undefined, 2)}\n`;
+}
+
+type Json = { readonly [key: string]: unknown };
+
+function asObject(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? (value as Json) : {};
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+/** What the annotation says, checked. */
+function parseAnnotation(text: string, fail: (why: string) => never): Omit<ClaimRecord, 'uid' | 'cpus'> {
+  const record = asObject(JSON.parse(text));
+  if (typeof record.version !== 'number') return fail('its record has no version');
+  if (record.version > RECORD_VERSION) {
+    throw new CdiSpecError(
+      'TooNew',
+      `its record has version ${record.version}, this driver reads up to ${RECORD_VERSION}`,
+    );
+  }
+  const { namespace, name } = record;
+  if (!isText(namespace) || !isText(name)) return fail('its record does not name the claim');
+  if (!Array.isArray(record.assignments)) return fail('its record has no assignments');
+  const assignments = record.assignments.map((item: unknown) => {
+    const { request, pool, device, shareId, cpus } = asObject(item);
+    if (!isText(request) || !isText(pool) || !isText(device) || !isText(cpus))
+      return fail('an assignment is incomplete');
+    return { request, pool, device, cpus, ...(isText(shareId) ? { shareId } : {}) };
+  });
+  return { namespace, name, assignments };
+}
+
+/**
+ * Reads a spec file back. Files of the reference driver, which have no annotations, are understood.
+ * @throws CdiSpecError `Damaged` or `TooNew` with what is wrong.
+ */
+export function parseClaimSpec(text: string, uid: string): ClaimRecord {
+  const fail = (why: string): never => {
+    throw new CdiSpecError('Damaged', why);
+  };
+  try {
+    const spec = asObject(JSON.parse(text));
+    if (spec.kind !== CDI_KIND) return fail(`its kind is ${JSON.stringify(spec.kind)}, want "${CDI_KIND}"`);
+    const devices: unknown[] = Array.isArray(spec.devices) ? spec.devices : [];
+    const device = devices.map(asObject).find((item) => item.name === `claim-${uid}`);
+    const env: unknown = asObject(device?.containerEdits).env;
+    const entry = (Array.isArray(env) ? env : []).find(
+      (item) => isText(item) && item.startsWith(`${ENV_PREFIX}${uid}=`),
+    );
+    if (!isText(entry)) return fail(`it has no device claim-${uid} with ${ENV_PREFIX}${uid}`);
+    const annotation = asObject(spec.annotations)[RECORD_ANNOTATION];
+    const cpus = entry.slice(entry.indexOf('=') + 1);
+    return { uid, cpus, ...(isText(annotation) ? parseAnnotation(annotation, fail) : {}) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return fail(`it is no JSON (${text.length === 0 ? 'empty' : error.message})`);
+    throw error;
+  }
+}

@@ -1,0 +1,33 @@
+/** Why a claim cannot be prepared or a container not be admitted. */
+export type ClaimErrorCode =
+  | 'ClaimNotFound'
+  | 'ClaimReplaced'
+  | 'NotAllocated'
+  | 'MalformedClaim'
+  | 'MissingCapacity'
+  | 'InvalidCapacity'
+  | 'UnknownDevice'
+  | 'InvalidConfig'
+  | 'NotEnoughCPUs'
+  | 'Unsatisfiable'
+  | 'SharedPoolEmpty'
+  | 'Conflict'
+  | 'MalformedEnv'
+  | 'UnknownClaim'
+  | 'ClaimMismatch'
+  | 'ClaimInUse';
+
+/**
+ * An expected failure of one claim or container. The message is complete: it reaches the user as a pod event, so it names the
+ * action, the object, the value and what to do.
+ */
+export class ClaimError extends Error {
+  override readonly name = 'ClaimError';
+
+  readonly code: ClaimErrorCode;
+
+  constructor(code: ClaimErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,139 @@
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import type { Cpu, CpuTopology } from '../topology/topology.ts';
+
+/** How CPUs become devices: one device a CPU, or one device a group with the CPUs as consumable capacity. */
+export type DeviceMode =
+  | { readonly kind: 'individual' }
+  | { readonly kind: 'grouped'; readonly groupBy: 'numanode' | 'socket' | 'machine' | 'l3cache' };
+
+/**
+ * One device of a ResourceSlice. Every kind knows its allocatable CPUs (`cpus`, reserved ones left out), so that choosing
+ * from a device is the same for all kinds.
+ */
+export type Device = {
+  /** DNS label, unique on the node, e.g. `cpudevnuma000`. */
+  readonly name: string;
+  readonly cpus: CpuSet;
+} & (
+  | { readonly kind: 'numanode'; readonly numaNode: number; readonly socketId: number | undefined }
+  | { readonly kind: 'socket'; readonly socketId: number | undefined }
+  | {
+      readonly kind: 'l3cache';
+      readonly l3CacheId: number | undefined;
+      readonly numaNode: number;
+      readonly socketId: number | undefined;
+    }
+  | { readonly kind: 'machine' }
+  | { readonly kind: 'cpu'; readonly cpu: Cpu; readonly l3CacheId: number | undefined }
+);
+
+/** The node's devices, in published order. */
+export interface DeviceTable {
+  readonly mode: DeviceMode;
+  readonly devices: readonly Device[];
+  readonly byName: ReadonlyMap<string, Device>;
+  /** The CPUs of all devices. */
+  readonly allocatable: CpuSet;
+}
+
+/** Highest number that fits the three digits of a device name. */
+const NAME_NUMBER_MAX = 999;
+
+/**
+ * Gives each group of a kind its number in the device name: the kernel's id, as the reference does, or, where that is
+ * unknown, negative or over three digits, the lowest number no other group has from its position upwards.
+ */
+function numberGroups(ids: readonly (number | undefined)[]): number[] {
+  const fits = (id: number | undefined): id is number => id !== undefined && id >= 0 && id <= NAME_NUMBER_MAX;
+  const taken = new Set(ids.filter(fits));
+  return ids.map((id, position) => {
+    if (fits(id)) return id;
+    let number = position;
+    while (taken.has(number)) number += 1;
+    taken.add(number);
+    return number;
+  });
+}
+
+function nameDevice(prefix: string, number: number): string {
+  return `cpudev${prefix}${String(number).padStart(3, '0')}`;
+}
+
+/** Individual devices: the threads of a core next to each other, cores in order of their lowest allocatable CPU. */
+function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): Device[] {
+  const l3CacheIds = new Map(topology.l3Caches.map((l3) => [l3.l3Cache, l3.l3CacheId]));
+  const cpus = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
+  const cores = topology.cores
+    .map((core) => core.cpus.intersection(allocatable))
+    .filter((threads) => !threads.isEmpty)
+    .sort((a, b) => (a.first ?? 0) - (b.first ?? 0));
+  return cores
+    .flatMap((threads) => threads.toArray())
+    .flatMap((id) => cpus.get(id) ?? [])
+    .map((cpu, number) => ({
+      kind: 'cpu',
+      name: nameDevice('', number),
+      cpus: CpuSet.of(cpu.cpu),
+      cpu,
+      l3CacheId: cpu.l3Cache === undefined ? undefined : l3CacheIds.get(cpu.l3Cache),
+    }));
+}
+
+/** Grouped devices before reserved CPUs are taken out: every group of the kind, even one that ends up empty. */
+function enumerateGroups(topology: CpuTopology, groupBy: (DeviceMode & { kind: 'grouped' })['groupBy']): Device[] {
+  const cpuById = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
+  const firstCpu = (cpus: CpuSet) => cpuById.get(cpus.first ?? -1);
+  switch (groupBy) {
+    case 'numanode': {
+      const nodes = topology.numaNodes.filter((node) => !node.cpus.isEmpty);
+      const numbers = numberGroups(nodes.map((node) => node.numaNode));
+      return nodes.map(({ numaNode, cpus }, index) => ({
+        kind: 'numanode',
+        name: nameDevice('numa', numbers[index] ?? index),
+        cpus,
+        numaNode,
+        socketId: firstCpu(cpus)?.socketId,
+      }));
+    }
+    case 'socket': {
+      const numbers = numberGroups(topology.sockets.map((socket) => socket.socketId));
+      return topology.sockets.map(({ socketId, cpus }, index) => ({
+        kind: 'socket',
+        name: nameDevice('socket', numbers[index] ?? index),
+        cpus,
+        socketId,
+      }));
+    }
+    case 'l3cache':
+      return topology.l3Caches.map(({ l3Cache, l3CacheId, cpus }) => ({
+        kind: 'l3cache',
+        name: nameDevice('l3cache', l3Cache),
+        cpus,
+        l3CacheId,
+        numaNode: firstCpu(cpus)?.numaNode ?? 0,
+        socketId: firstCpu(cpus)?.socketId,
+      }));
+    case 'machine':
+      return [{ kind: 'machine', name: 'cpudevmachine', cpus: topology.online }];
+  }
+}
+
+/**
+ * The devices of a machine. Names, order and contents are the reference driver's (kubernetes-sigs/dra-driver-cpu at
+ * de98098) so that claims allocated by one are understood by the other; groups left without CPUs are not published.
+ */
+export function enumerateDevices(topology: CpuTopology, mode: DeviceMode, reserved: CpuSet): DeviceTable {
+  const allocatable = topology.online.difference(reserved);
+  const devices =
+    mode.kind === 'individual'
+      ? enumerateCpus(topology, allocatable)
+      : enumerateGroups(topology, mode.groupBy)
+          .map((device) => ({ ...device, cpus: device.cpus.intersection(allocatable) }))
+          .filter((device) => !device.cpus.isEmpty);
+  return {
+    mode,
+    devices,
+    byName: new Map(devices.map((device) => [device.name, device])),
+    allocatable: CpuSet.unionOf(devices.map((device) => device.cpus)),
+  };
+}

@@ -1,0 +1,230 @@
+import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../cdi/spec.ts';
+import { chooseCpus } from '../claims/choose-cpus.ts';
+import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
+import { ClaimError } from '../claims/claim-error.ts';
+import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
+import { KeyedQueue } from '../lib/keyed-queue.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import type { Machine } from './machine.ts';
+
+/** A device as the kubelet is told of it (k8s.io/kubelet dra v1, Device). */
+export interface PreparedDevice {
+  readonly requestNames: string[];
+  readonly poolName: string;
+  readonly deviceName: string;
+  readonly cdiDeviceIds: string[];
+  readonly shareId?: string;
+}
+
+/** The answer for one claim of a Prepare call. */
+export type PrepareOutcome =
+  | { readonly uid: string; readonly devices: PreparedDevice[] }
+  | { readonly uid: string; readonly error: string };
+
+/** The answer for one claim of an Unprepare call. */
+export type UnprepareOutcome = { readonly uid: string; readonly error?: string };
+
+/** What the claim service needs of the world. */
+export interface ClaimServicePorts {
+  /** The claim object, or undefined when the API server has none of that name. Rejects when it cannot be asked. */
+  readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
+  /** The durable form of a prepared claim. */
+  readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
+  /** Called after claims got or gave back CPUs. */
+  readonly onChange: () => void;
+  readonly log: Log;
+}
+
+/** The part of an allocated device that the kubelet's answer repeats. */
+type AnsweredDevice = Pick<AllocatedDevice, 'request' | 'pool' | 'device' | 'shareId'>;
+
+function toRecord(claim: PreparedClaim): ClaimRecord {
+  return {
+    uid: claim.uid,
+    cpus: claim.cpus.toString(),
+    namespace: claim.namespace,
+    name: claim.name,
+    assignments: claim.assignments.map(({ request, pool, device, shareId, cpus }) => ({
+      request,
+      pool,
+      device,
+      cpus: cpus.toString(),
+      ...(shareId === undefined ? {} : { shareId }),
+    })),
+  };
+}
+
+function toPreparedDevice(uid: string, result: AnsweredDevice, hasCpus: boolean): PreparedDevice {
+  return {
+    requestNames: [result.request],
+    poolName: result.pool,
+    deviceName: result.device,
+    cdiDeviceIds: hasCpus ? [claimCdiDeviceId(uid)] : [],
+    ...(result.shareId === undefined ? {} : { shareId: result.shareId }),
+  };
+}
+
+/** Whether a prepared claim was prepared for the allocation that the API server shows now. */
+function isSameAllocation(prepared: PreparedClaim, claim: Claim): boolean {
+  const key = ({ request, pool, device, shareId }: AnsweredDevice) => [request, pool, device, shareId ?? ''].join(' ');
+  const [was, is] = [prepared.assignments.map(key).sort(), claim.devices.map(key).sort()];
+  return was.length === is.length && was.every((device, index) => device === is[index]);
+}
+
+/** One entry a claim, whatever the caller repeats. */
+function distinct(references: readonly ClaimReference[]): ClaimReference[] {
+  return [...new Map(references.map((reference) => [reference.uid, reference])).values()];
+}
+
+/**
+ * Prepares and unprepares claims. Claims are fetched side by side and decided one at a time, because choosing and reserving
+ * happen in one synchronous step; their files are written side by side. Both calls are idempotent, and one claim's failure is
+ * its own.
+ */
+export class ClaimService {
+  readonly #machine: Machine;
+  readonly #ledger: Ledger;
+  readonly #ports: ClaimServicePorts;
+  readonly #perClaim = new KeyedQueue();
+
+  constructor(machine: Machine, ledger: Ledger, ports: ClaimServicePorts) {
+    this.#machine = machine;
+    this.#ledger = ledger;
+    this.#ports = ports;
+  }
+
+  /** Answers with exactly one entry per claim. */
+  async prepare(references: readonly ClaimReference[]): Promise<PrepareOutcome[]> {
+    const wanted = distinct(references);
+    const fetched = await Promise.allSettled(wanted.map((reference) => this.#fetch(reference)));
+    const outcomes = await Promise.all(
+      wanted.map(async (reference, index): Promise<PrepareOutcome> => {
+        const { uid } = reference;
+        try {
+          const answer = fetched[index];
+          return { uid, devices: await this.#perClaim.run(uid, () => this.#prepareOne(reference, answer)) };
+        } catch (error) {
+          this.#ports.log.error('claim not prepared', {
+            claim: describeClaim(reference),
+            uid,
+            reason: errorText(error),
+          });
+          return { uid, error: errorText(error) };
+        }
+      }),
+    );
+    this.#ports.onChange();
+    return outcomes;
+  }
+
+  /** Answers with exactly one entry per claim; a claim nobody prepared is done already. */
+  async unprepare(references: readonly ClaimReference[]): Promise<UnprepareOutcome[]> {
+    const outcomes = await Promise.all(
+      distinct(references).map(async (reference): Promise<UnprepareOutcome> => {
+        const { uid } = reference;
+        try {
+          await this.#perClaim.run(uid, () => this.#unprepareOne(reference));
+          return { uid };
+        } catch (error) {
+          this.#ports.log.error('claim not unprepared', {
+            claim: describeClaim(reference),
+            uid,
+            reason: errorText(error),
+          });
+          return { uid, error: errorText(error) };
+        }
+      }),
+    );
+    this.#ports.onChange();
+    return outcomes;
+  }
+
+  async #fetch(reference: ClaimReference): Promise<unknown> {
+    if (!isUsableUid(reference.uid)) {
+      throw new ClaimError(
+        'MalformedClaim',
+        `Cannot prepare claim ${describeClaim(reference)}: ${JSON.stringify(reference.uid)} is no UID; want letters, digits, dots and dashes`,
+      );
+    }
+    return await this.#ports.fetchClaim(reference);
+  }
+
+  async #prepareOne(
+    reference: ClaimReference,
+    fetched: PromiseSettledResult<unknown> | undefined,
+  ): Promise<PreparedDevice[]> {
+    const known = this.#ledger.find(reference.uid);
+    if (fetched?.status !== 'fulfilled') return this.#answerWithoutApi(reference, known, fetched?.reason);
+    if (fetched.value === undefined) {
+      throw new ClaimError(
+        'ClaimNotFound',
+        `Cannot prepare claim ${describeClaim(reference)}: the API server has no such claim; it was deleted while the pod started`,
+      );
+    }
+    const claim = parseClaim(fetched.value, reference, this.#machine.driverName);
+    if (claim.devices.length === 0) return [];
+    const prepared = known ?? this.#reserve(claim);
+    this.#checkAllocation(prepared, claim);
+    await this.#record(prepared, { isNew: known === undefined });
+    return claim.devices.map((device) => toPreparedDevice(claim.uid, device, !prepared.cpus.isEmpty));
+  }
+
+  /** A claim prepared before is answered from the ledger while the API server is away. */
+  async #answerWithoutApi(
+    reference: ClaimReference,
+    known: PreparedClaim | undefined,
+    reason: unknown,
+  ): Promise<PreparedDevice[]> {
+    if (reason instanceof ClaimError) throw reason;
+    if (!known || known.assignments.length === 0) {
+      throw new ClaimError(
+        'ClaimNotFound',
+        `Cannot prepare claim ${describeClaim(reference)}: the API server could not be asked for it: ${errorText(reason)}`,
+      );
+    }
+    await this.#record(known, { isNew: false });
+    return known.assignments.map((device) => toPreparedDevice(known.uid, device, !known.cpus.isEmpty));
+  }
+
+  /** Decides and reserves in one synchronous step: nobody else can take the CPUs in between. */
+  #reserve(claim: Claim): PreparedClaim {
+    const { topology, devices, pool } = this.#machine;
+    const prepared = chooseCpus(claim, { topology, devices, pool, free: this.#ledger.free });
+    this.#ledger.reserve(prepared);
+    return prepared;
+  }
+
+  #checkAllocation(prepared: PreparedClaim, claim: Claim): void {
+    if (prepared.assignments.length === 0 || isSameAllocation(prepared, claim)) return;
+    throw new ClaimError(
+      'Conflict',
+      `Cannot prepare claim ${describeClaim(claim)}: it is prepared with CPUs ${prepared.cpus} for an earlier allocation, ` +
+        'which the kubelet has not unprepared yet',
+    );
+  }
+
+  /** Writes the claim's file. A new claim that cannot be recorded gives its CPUs back. */
+  async #record(prepared: PreparedClaim, { isNew }: { isNew: boolean }): Promise<void> {
+    if (prepared.cpus.isEmpty) return;
+    try {
+      await this.#ports.specs.write(toRecord(prepared));
+    } catch (error) {
+      if (isNew) this.#ledger.release(prepared.uid);
+      throw error;
+    }
+    if (isNew) {
+      const { uid, cpus } = prepared;
+      this.#ports.log.info('claim prepared', { claim: describeClaim(prepared), uid, cpus: cpus.toString() });
+    }
+  }
+
+  /** File first: CPUs are free only when no file can give them to a container any more. */
+  async #unprepareOne(reference: ClaimReference): Promise<void> {
+    if (!isUsableUid(reference.uid)) return;
+    await this.#ports.specs.remove(reference.uid);
+    const released = this.#ledger.release(reference.uid);
+    if (!released) return;
+    const { uid, cpus } = released;
+    this.#ports.log.info('claim unprepared', { claim: describeClaim(reference), uid, cpus: cpus.toString() });
+  }
+}
