@@ -2,7 +2,6 @@
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 
-// oxlint-disable-next-line import/no-default-export -- node:test takes a reporter as the default export
 /** Yields the report text for a stream of node:test events. */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const skipped: string[] = [];

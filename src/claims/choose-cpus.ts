@@ -55,33 +55,33 @@ function findDevice(result: AllocatedDevice, context: ChoiceContext, action: str
   return device;
 }
 
-function chooseFromGroup(device: Device, cpus: number, free: CpuSet, context: ChoiceContext, action: string): CpuSet {
+/** Takes CPUs of a grouped device by topology. */
+function chooseFromGroup(result: AllocatedDevice, device: Device, context: ChoiceContext, action: string): CpuSet {
   if (device.kind === 'machine') {
     throw new ClaimError(
       'InvalidConfig',
       `${action}: device ${device.name} needs an explicit cpuset in the claim's opaque configuration (cpuConfig.cpuset)`,
     );
   }
-  const available = free.intersection(device.cpus);
+  const cpus = readConsumedCpus(result, action);
+  const free = context.free.intersection(device.cpus);
   try {
-    return takeCpus(context.topology, { free: available, cpus, policy: 'packed' }).cpus;
+    return takeCpus(context.topology, { free, cpus, policy: 'packed' }).cpus;
   } catch (error) {
     if (!(error instanceof PlacementError)) throw error;
     throw new ClaimError(
       error.code === 'NotEnoughCPUs' ? 'NotEnoughCPUs' : 'Unsatisfiable',
-      `${action}: ${cpus} CPUs are wanted of device ${device.name}, ${available.size} of its ${device.cpus.size} are free ` +
-        `(${available.isEmpty ? 'none' : available}): ${error.message}`,
+      `${action}: ${cpus} CPUs are wanted of device ${device.name}, ${free.size} of its ${device.cpus.size} are free ` +
+        `(${free.isEmpty ? 'none' : free.toString()}): ${error.message}`,
     );
   }
 }
 
-function chooseForDevice(result: AllocatedDevice, free: CpuSet, context: ChoiceContext, action: string): CpuSet {
+function chooseForDevice(result: AllocatedDevice, context: ChoiceContext, action: string): CpuSet {
   const device = findDevice(result, context, action);
   if (result.adminAccess) return CpuSet.empty;
-  if (device.kind !== 'cpu') {
-    return chooseFromGroup(device, readConsumedCpus(result, action), free, context, action);
-  }
-  if (!device.cpus.isSubsetOf(free)) {
+  if (device.kind !== 'cpu') return chooseFromGroup(result, device, context, action);
+  if (!device.cpus.isSubsetOf(context.free)) {
     throw new ClaimError('Conflict', `${action}: CPU ${device.cpus} (device ${device.name}) is not free`);
   }
   return device.cpus;
@@ -95,7 +95,7 @@ export function chooseCpus(claim: Claim, context: ChoiceContext): PreparedClaim 
   const action = `Cannot prepare claim ${describeClaim(claim)}`;
   let { free } = context;
   const assignments = claim.devices.map((result): Assignment => {
-    const cpus = chooseForDevice(result, free, context, action);
+    const cpus = chooseForDevice(result, { ...context, free }, action);
     free = free.difference(cpus);
     return { request: result.request, pool: result.pool, device: result.device, shareId: result.shareId, cpus };
   });
