@@ -2,6 +2,7 @@ import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
 import { takeBestFit } from './best-fit.ts';
 import { copyCensus, countFree } from './census.ts';
+import { takeBetterRegion } from './improve.ts';
 import { PlacementError } from './placement-error.ts';
 import { type PlacementScore, scoreCpus } from './score.ts';
 import { openWorkspace } from './workspace.ts';
@@ -63,10 +64,10 @@ export function takeCpus(topology: CpuTopology, request: PlacementRequest): Plac
     throw new PlacementError('NotEnoughCPUs', `Cannot choose ${cpus} CPUs: ${before.total} are free`);
   }
   copyCensus(before, census);
-  const options = { alignL3: request.policy === 'packed', spread: request.policy === 'spread' };
-  takeBestFit(census, cpus, options, workspace.bestFit);
-  return {
-    cpus: CpuSet.fromWords(census.takenWords),
-    score: scoreCpus(index, census.takenWords, before.coreFree, workspace.score),
-  };
+  const spread = request.policy === 'spread';
+  takeBestFit(census, cpus, { alignL3: request.policy === 'packed', spread }, workspace.bestFit);
+  workspace.keptWords.set(census.takenWords);
+  const score = scoreCpus(index, census.takenWords, before.coreFree, workspace.score);
+  const better = takeBetterRegion(workspace, { cpus, limit: score, strictly: true, spread });
+  return { cpus: CpuSet.fromWords(better ? census.takenWords : workspace.keptWords), score: better ?? score };
 }

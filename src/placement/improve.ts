@@ -1,0 +1,77 @@
+import { type Census, copyCensus } from './census.ts';
+import {
+  type CoreHistogram,
+  countCores,
+  countCoresOfMachine,
+  countFewestCores,
+  countUnbrokenCores,
+} from './core-histogram.ts';
+import { type RegionGoal, servesGoal } from './region.ts';
+import { findRegion, type RegionSearch } from './region-search.ts';
+import { type PlacementScore, type ScoreScratch, scoreCpus } from './score.ts';
+import { packRegion, spreadOverRegion, type TakeRegionScratch } from './take-region.ts';
+
+/** What an improvement needs of the machine's workspace. */
+export interface ImproveScratch {
+  readonly before: Census;
+  readonly census: Census;
+  readonly score: ScoreScratch;
+  readonly regions: RegionSearch;
+  readonly takeRegion: TakeRegionScratch;
+  /** Cores of the whole machine. */
+  readonly cores: CoreHistogram;
+  /** As long as the longest list of domains. */
+  readonly counts: Int32Array;
+}
+
+/** Whether the `domains` largest counts add up to `cpus`. */
+function canHold(counts: Int32Array, domains: number, cpus: number, scratch: Int32Array): boolean {
+  if (domains === 0) return false;
+  scratch.set(counts);
+  let left = cpus;
+  for (let taken = 0; taken < domains && left > 0; taken += 1) {
+    let largest = 0;
+    for (let i = 1; i < counts.length; i += 1) if ((scratch[i] ?? 0) > (scratch[largest] ?? 0)) largest = i;
+    left -= scratch[largest] ?? 0;
+    scratch[largest] = 0;
+  }
+  return left <= 0;
+}
+
+/** Whether no column of the goal's limit can be better on this machine, whatever the others are. */
+function isLowest(scratch: ImproveScratch, { cpus, limit, spread }: RegionGoal): boolean {
+  const { before, cores, counts } = scratch;
+  countCoresOfMachine(before, cores);
+  if (spread) {
+    if (limit.cores < Math.min(cpus, countCores(cores))) return false;
+  } else {
+    if (countFewestCores(cores, cpus) < limit.cores) return false;
+    if (limit.brokenCores > 0 && countUnbrokenCores(cores, cpus) <= limit.cores) return false;
+  }
+  return (
+    !canHold(before.socketFree, limit.sockets - 1, cpus, counts) &&
+    !canHold(before.nodeFree, limit.numaNodes - 1, cpus, counts) &&
+    (limit.l3Caches < 2 || !canHold(before.l3Free, limit.l3Caches - 1, cpus, counts))
+  );
+}
+
+/**
+ * Looks for a choice that serves the goal and leaves it taken in the census; returns its score. Returns undefined, the
+ * census's content then being of no use, when there is none.
+ */
+export function takeBestRegion(scratch: ImproveScratch, goal: RegionGoal): PlacementScore | undefined {
+  const { before, census, regions, takeRegion } = scratch;
+  const region = findRegion(regions, before, goal);
+  if (!region) return undefined;
+  copyCensus(before, census);
+  if (goal.spread) spreadOverRegion(census, region, goal.cpus);
+  else packRegion(census, region, goal.cpus, takeRegion);
+  const score = scoreCpus(census.index, census.takenWords, before.coreFree, scratch.score);
+  // Where caches and nodes do not nest, the region's columns are an estimate; the score is not.
+  return servesGoal(score, goal) ? score : undefined;
+}
+
+/** Like `takeBestRegion`, for a choice that is better in one column than `goal.limit` and worse in none; cheap where there can be none. */
+export function takeBetterRegion(scratch: ImproveScratch, goal: RegionGoal): PlacementScore | undefined {
+  return isLowest(scratch, goal) ? undefined : takeBestRegion(scratch, goal);
+}

@@ -1,0 +1,101 @@
+import type { Census } from './census.ts';
+import { countCoresByLeaf } from './core-histogram.ts';
+import { createLeafSearch, type LeafSearch, tryChosenCells } from './leaf-search.ts';
+import type { Region, RegionGoal } from './region.ts';
+
+/**
+ * How many sets of cells and of leaves one search tries. Enough for every set on machines of up to eight L3 caches; on
+ * larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
+ */
+const TRIES_MAX = 400;
+
+/** A search for regions of one machine, reused from one choice to the next. */
+export interface RegionSearch {
+  readonly leafSearch: LeafSearch;
+  /** Cells with free CPUs, those with most first. */
+  readonly cells: Int32Array;
+  cellCount: number;
+  /** How many chosen cells lie in each socket and node. */
+  readonly socketUse: Int32Array;
+  readonly nodeUse: Int32Array;
+}
+
+/** An idle search over the census's machine. */
+export function createRegionSearch(census: Census): RegionSearch {
+  const { cellCount, socketCount, nodeCount } = census.index;
+  return {
+    leafSearch: createLeafSearch(census),
+    cells: new Int32Array(cellCount),
+    cellCount: 0,
+    socketUse: new Int32Array(socketCount),
+    nodeUse: new Int32Array(nodeCount),
+  };
+}
+
+/** Writes the ids with a count above 0 to `ids`, highest count first, on a tie the lower id; returns how many. */
+function rankByCount(ids: Int32Array, counts: Int32Array): number {
+  let length = 0;
+  for (let id = 0; id < counts.length; id += 1) {
+    const count = counts[id] ?? 0;
+    if (count === 0) continue;
+    let j = length - 1;
+    for (; j >= 0 && (counts[ids[j] ?? 0] ?? 0) < count; j -= 1) ids[j + 1] = ids[j] ?? 0;
+    ids[j + 1] = id;
+    length += 1;
+  }
+  return length;
+}
+
+/**
+ * Finds the smallest region that serves the goal: the fewest cells, in them the fewest leaves, in them the fewest cores.
+ * Returns undefined when none does or none was found within `TRIES_MAX`; the result is valid until the next search.
+ * Column by column it is an optimum wherever sockets, nodes and caches nest and the limit of tries was not reached.
+ */
+export function findRegion(search: RegionSearch, census: Census, goal: RegionGoal): Region | undefined {
+  const { leafSearch } = search;
+  leafSearch.census = census;
+  leafSearch.goal = goal;
+  leafSearch.found = false;
+  leafSearch.triesLeft = TRIES_MAX;
+  leafSearch.rankedCount = rankByCount(leafSearch.ranked, census.leafFree);
+  search.cellCount = rankByCount(search.cells, census.cellFree);
+  countCoresByLeaf(census, leafSearch.leafCores);
+  for (let wanted = 1; wanted <= search.cellCount && !leafSearch.found && leafSearch.triesLeft > 0; wanted += 1) {
+    chooseCells(search, wanted, 0, 0);
+  }
+  return leafSearch.found ? leafSearch.best : undefined;
+}
+
+/** Chooses `wanted` more cells from the `from`-th on. `cpus` are free in those chosen before. */
+function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: number): void {
+  const { leafSearch, cells, cellCount } = search;
+  const { census, goal, cellChosen } = leafSearch;
+  for (let i = from; i <= cellCount - wanted && leafSearch.triesLeft > 0; i += 1) {
+    let most = cpus;
+    for (let j = i; j < i + wanted; j += 1) most += census.cellFree[cells[j] ?? 0] ?? 0;
+    if (most < goal.cpus) return;
+    const cell = cells[i] ?? 0;
+    cellChosen[cell] = 1;
+    countCell(search, cell, 1);
+    const { sockets, numaNodes } = leafSearch.candidate;
+    if (sockets <= goal.limit.sockets && numaNodes <= goal.limit.numaNodes) {
+      if (wanted > 1) chooseCells(search, wanted - 1, i + 1, cpus + (census.cellFree[cell] ?? 0));
+      else tryChosenCells(leafSearch);
+    }
+    countCell(search, cell, -1);
+    cellChosen[cell] = 0;
+  }
+}
+
+/** Adds a cell to the candidate's columns (`by` 1), or takes it away again (-1). */
+function countCell({ leafSearch, socketUse, nodeUse }: RegionSearch, cell: number, by: 1 | -1): void {
+  const { candidate, census } = leafSearch;
+  const socket = census.index.cellSocket[cell] ?? 0;
+  const node = census.index.cellNode[cell] ?? 0;
+  const before = by === 1 ? 0 : 1;
+  if (socketUse[socket] === before) candidate.sockets += by;
+  if (nodeUse[node] === before) candidate.numaNodes += by;
+  socketUse[socket] = (socketUse[socket] ?? 0) + by;
+  nodeUse[node] = (nodeUse[node] ?? 0) + by;
+  candidate.cellFree += by * (census.cellFree[cell] ?? 0);
+}

@@ -1,0 +1,103 @@
+import { type Census, takeFromCore } from './census.ts';
+import {
+  type CoreHistogram,
+  type CorePlan,
+  countFewestCores,
+  countUnbrokenCores,
+  histogramLength,
+  planFewestCores,
+  planUnbrokenCores,
+} from './core-histogram.ts';
+import type { MachineIndex } from './machine-index.ts';
+import { sortByCount } from './order.ts';
+import type { Region } from './region.ts';
+
+/** Arrays for `takeRegion`, reused from one choice to the next. */
+export interface TakeRegionScratch {
+  readonly cores: CoreHistogram;
+  readonly plan: CorePlan;
+}
+
+/** Scratch for the machine. */
+export function createTakeRegionScratch({ coreSizeMax }: MachineIndex): TakeRegionScratch {
+  const length = histogramLength(coreSizeMax);
+  return {
+    cores: { counts: new Int32Array(length), at: 0, coreSizeMax },
+    plan: { quotas: new Int32Array(length), lastSlot: 0, lastCpus: 0 },
+  };
+}
+
+function slotOf({ index, coreFree }: Census, core: number): number {
+  const free = coreFree[core] ?? 0;
+  return free > 1 && free === index.coreSize[core] ? free : index.coreSizeMax + 1 + free;
+}
+
+/** Calls `visit` for the region's cores with free threads, fullest leaf first, until it returns false. */
+function visitCores(census: Census, region: Region, visit: (core: number) => boolean): void {
+  const { leafCores } = census.index;
+  for (let i = 0; i < region.leafCount; i += 1) {
+    const leaf = region.leaves[i] ?? 0;
+    const end = leafCores.starts[leaf + 1] ?? 0;
+    for (let at = leafCores.starts[leaf] ?? 0; at < end; at += 1) {
+      const core = leafCores.items[at] ?? 0;
+      if ((census.coreFree[core] ?? 0) > 0 && !visit(core)) return;
+    }
+  }
+}
+
+/** Takes `cpus` CPUs on as few of the region's cores as possible, breaking a core only if the region says so. */
+export function packRegion(census: Census, region: Region, cpus: number, scratch: TakeRegionScratch): void {
+  const { cores, plan } = scratch;
+  sortByCount(region.leaves, 0, region.leafCount, census.leafFree);
+  cores.counts.fill(0);
+  visitCores(census, region, (core) => {
+    const slot = slotOf(census, core);
+    cores.counts[slot] = (cores.counts[slot] ?? 0) + 1;
+    return true;
+  });
+  const unbroken = countUnbrokenCores(cores, cpus);
+  const breaks = region.brokenCores > 0 && countFewestCores(cores, cpus) < unbroken;
+  if (breaks) planFewestCores(cores, cpus, plan);
+  else planUnbrokenCores(cores, cpus, plan);
+  const { quotas } = plan;
+  visitCores(census, region, (core) => {
+    const slot = slotOf(census, core);
+    const quota = quotas[slot] ?? 0;
+    if (quota > 0) {
+      quotas[slot] = quota - 1;
+      takeFromCore(census, core, Number.POSITIVE_INFINITY);
+    } else if (plan.lastCpus > 0 && slot === plan.lastSlot) {
+      takeFromCore(census, core, plan.lastCpus);
+      plan.lastCpus = 0;
+    }
+    return true;
+  });
+}
+
+/** Takes one more thread of each core that had `free` of them at first, until `cpus` are taken; returns how many it took. */
+function takeThreadEach(
+  census: Census,
+  region: Region,
+  untouched: Int32Array,
+  { free, cpus }: { free: number; cpus: number },
+): number {
+  let taken = 0;
+  visitCores(census, region, (core) => {
+    if (untouched[core] === free) taken += takeFromCore(census, core, 1);
+    return taken < cpus;
+  });
+  return taken;
+}
+
+/** Takes `cpus` CPUs on as many of the region's cores as possible, a thread at a time, first of the cores with most free threads. */
+export function spreadOverRegion(census: Census, region: Region, cpus: number): void {
+  const { coreSizeMax } = census.index;
+  sortByCount(region.leaves, 0, region.leafCount, census.leafFree);
+  const untouched = census.coreFree.slice();
+  let left = cpus;
+  for (let round = 0; round < coreSizeMax; round += 1) {
+    for (let free = coreSizeMax; free > round && left > 0; free -= 1) {
+      left -= takeThreadEach(census, region, untouched, { free, cpus: left });
+    }
+  }
+}
