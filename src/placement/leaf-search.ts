@@ -2,29 +2,53 @@ import type { Census } from './census.ts';
 import {
   type CoreHistogram,
   countCores,
+  countCoresByLeaf,
   countFewestCores,
   countUnbrokenCores,
   histogramLength,
 } from './core-histogram.ts';
 import { compareRegions, createRegion, type Region, type RegionGoal, servesGoal } from './region.ts';
 
+/** What judging one set of leaves costs, counted in sets that are passed by. */
+const JUDGING_STEPS = 12;
+
+/** What may be spent on one number of leaves, so that something is left for the next higher one. */
+const STEPS_PER_COUNT_MAX = 800;
+
 /** The state of one search; arrays are reused from one choice to the next. */
 export interface LeafSearch {
   census: Census;
   goal: RegionGoal;
-  /** Sets that may still be tried. */
-  triesLeft: number;
+  /** What may still be spent: 1 for a set that is passed by, `JUDGING_STEPS` for one that is judged. */
+  stepsLeft: number;
+  /** Where to stop spending on the number of leaves in hand. */
+  stepsFloor: number;
   /** Every leaf with free CPUs, those with most first. */
   readonly ranked: Int32Array;
   rankedCount: number;
   readonly cellChosen: Uint8Array;
   /** One histogram of cores per leaf. */
   readonly leafCores: Int32Array;
+  /**
+   * What each leaf has of the cores that count: those as large as the machine's largest, or with `spread` all. A set that
+   * has fewer than `largeWanted` of them cannot keep within the limit of cores.
+   */
+  readonly leafLarge: Int32Array;
+  largeWanted: number;
+  /** The largest `leafLarge` of the chosen cells. */
+  largeMax: number;
+  /** How many leaves of the chosen cells have each `leafLarge`. */
+  readonly largeCounts: Int32Array;
   /** [0] is the histogram of the chosen cells, [d + 1] that of the first d leaves of the path. */
   readonly sums: readonly CoreHistogram[];
   /** The leaves of the chosen cells, in the order of `ranked`. */
   readonly leaves: Int32Array;
   leafCount: number;
+  /** Free CPUs of the first leaves of `leaves`. */
+  readonly prefixCpus: Int32Array;
+  /** What the leaves of the path before each depth have. */
+  readonly pathCpus: Int32Array;
+  readonly pathLarge: Int32Array;
   /** The set in hand; its `leaves` are the path of the search. */
   readonly candidate: Region;
   readonly best: Region;
@@ -39,21 +63,29 @@ export interface LeafSearch {
 
 /** An idle search over the census's machine. */
 export function createLeafSearch(census: Census): LeafSearch {
-  const { leafCount, cellCount, coreSizeMax } = census.index;
+  const { leafCount, cellCount, coreCount, coreSizeMax } = census.index;
   const length = histogramLength(coreSizeMax);
   const counts = new Int32Array((leafCount + 2) * length);
   const limit = { sockets: 0, numaNodes: 0, l3Caches: 0, cores: 0, brokenCores: 0 };
   return {
     census,
     goal: { cpus: 0, limit, strictly: true, spread: false },
-    triesLeft: 0,
+    stepsLeft: 0,
+    stepsFloor: 0,
     ranked: new Int32Array(leafCount),
     rankedCount: 0,
     cellChosen: new Uint8Array(cellCount),
     leafCores: new Int32Array(leafCount * length),
+    leafLarge: new Int32Array(leafCount),
+    largeWanted: 0,
+    largeMax: 0,
+    largeCounts: new Int32Array(coreCount + 1),
     sums: Array.from({ length: leafCount + 2 }, (_, depth) => ({ counts, at: depth * length, coreSizeMax })),
     leaves: new Int32Array(leafCount),
     leafCount: 0,
+    prefixCpus: new Int32Array(leafCount + 1),
+    pathCpus: new Int32Array(leafCount + 1),
+    pathLarge: new Int32Array(leafCount + 1),
     candidate: createRegion(leafCount),
     best: createRegion(leafCount),
     found: false,
@@ -85,21 +117,61 @@ function clearHistogram({ counts, at, coreSizeMax }: CoreHistogram): void {
   counts.fill(0, at, at + histogramLength(coreSizeMax));
 }
 
-/** Collects the leaves of the chosen cells and their cores. */
-function gatherLeaves(search: LeafSearch): void {
-  const { census, ranked, cellChosen, leaves } = search;
+/** Counts the cores of every leaf, and how many of the large ones a set needs to keep within the limit of cores. */
+export function countLeaves(search: LeafSearch): void {
+  const { census, goal, leafCores, leafLarge } = search;
+  const { coreSizeMax, leafCount } = census.index;
+  const length = histogramLength(coreSizeMax);
+  countCoresByLeaf(census, leafCores);
+  for (let leaf = 0; leaf < leafCount; leaf += 1) {
+    const at = leaf * length;
+    leafLarge[leaf] = goal.spread
+      ? countCores({ counts: leafCores, at, coreSizeMax })
+      : (leafCores[at + coreSizeMax] ?? 0) + (leafCores[at + 2 * coreSizeMax + 1] ?? 0);
+  }
+  // x cores of T threads and the others of T - 1 at most: x T + (cores - x) (T - 1) must reach the CPUs wanted.
+  search.largeWanted = goal.spread ? goal.limit.cores : goal.cpus - goal.limit.cores * (coreSizeMax - 1);
+}
+
+/** Collects the leaves of the chosen cells and their cores; false where they lack large cores. */
+function gatherLeaves(search: LeafSearch): boolean {
+  const { census, ranked, cellChosen, leaves, leafLarge, largeCounts, prefixCpus } = search;
   const { leafCell } = census.index;
   const all = histogramAt(search, 0);
   clearHistogram(all);
+  largeCounts.fill(0, 0, search.largeMax + 1);
+  search.largeMax = 0;
   let count = 0;
+  let large = 0;
   for (let i = 0; i < search.rankedCount; i += 1) {
     const leaf = ranked[i] ?? 0;
     if (cellChosen[leafCell[leaf] ?? 0] === 0) continue;
+    const here = leafLarge[leaf] ?? 0;
     leaves[count] = leaf;
+    largeCounts[here] = (largeCounts[here] ?? 0) + 1;
+    if (here > search.largeMax) search.largeMax = here;
     count += 1;
+    prefixCpus[count] = (prefixCpus[count - 1] ?? 0) + (census.leafFree[leaf] ?? 0);
+    large += here;
     addLeaf(search, all, all, leaf);
   }
   search.leafCount = count;
+  return large >= search.largeWanted;
+}
+
+/** The fewest leaves that have CPUs and large cores enough, each looked at alone. */
+function countLeavesMin(search: LeafSearch): number {
+  const { goal, prefixCpus, largeCounts, largeMax } = search;
+  let forCpus = 0;
+  while (forCpus < search.leafCount && (prefixCpus[forCpus] ?? 0) < goal.cpus) forCpus += 1;
+  let forLarge = 0;
+  let left = search.largeWanted;
+  for (let large = largeMax; large > 0 && left > 0; large -= 1) {
+    const used = Math.min(largeCounts[large] ?? 0, Math.ceil(left / large));
+    forLarge += used;
+    left -= used * large;
+  }
+  return Math.max(forCpus, forLarge);
 }
 
 /** Whether all leaves together can keep within the limit of cores; sets `coresBest`. */
@@ -129,49 +201,52 @@ function countLeavesMax(search: LeafSearch): number {
  * candidate's `sockets`, `numaNodes` and `cellFree`. What is better than `best` replaces it.
  */
 export function tryChosenCells(search: LeafSearch): void {
-  search.triesLeft -= 1;
-  gatherLeaves(search);
-  if (!canServe(search)) return;
-  const { leafFree } = search.census;
+  search.stepsLeft -= JUDGING_STEPS;
+  if (!gatherLeaves(search) || !canServe(search)) return;
   const most = countLeavesMax(search);
-  let wanted = 0;
-  for (let cpus = 0; wanted < search.leafCount && cpus < search.goal.cpus; wanted += 1) {
-    cpus += leafFree[search.leaves[wanted] ?? 0] ?? 0;
-  }
   search.served = false;
   search.perfect = false;
   clearHistogram(histogramAt(search, 1));
-  for (; wanted <= most && !search.served && search.triesLeft > 0; wanted += 1) {
+  for (let wanted = countLeavesMin(search); wanted <= most && !search.served && search.stepsLeft > 0; wanted += 1) {
     search.wanted = wanted;
-    chooseLeaves(search, 0, 0, 0);
+    search.stepsFloor = Math.max(0, search.stepsLeft - STEPS_PER_COUNT_MAX);
+    chooseLeaves(search, 0, 0);
   }
 }
 
-/** Chooses the leaf at `depth` of the path, and with it all that follow. `cpus` are free in the leaves before it. */
-function chooseLeaves(search: LeafSearch, depth: number, from: number, cpus: number): void {
+/** Chooses the leaf at `depth` of the path, and with it all that follow; `from` is the first that comes into question. */
+function chooseLeaves(search: LeafSearch, depth: number, from: number): void {
   const remaining = search.wanted - depth;
   if (remaining === 1) {
-    chooseLastLeaf(search, depth, from, cpus);
+    chooseLastLeaf(search, depth, from);
     return;
   }
-  const { leaves, leafCount, census, goal } = search;
-  for (let i = from; i <= leafCount - remaining && !search.perfect && search.triesLeft > 0; i += 1) {
-    let most = cpus;
-    for (let j = i; j < i + remaining; j += 1) most += census.leafFree[leaves[j] ?? 0] ?? 0;
-    if (most < goal.cpus) return;
+  const { leaves, leafCount, leafLarge, census, goal, prefixCpus, pathCpus, pathLarge } = search;
+  const cpus = pathCpus[depth] ?? 0;
+  const large = pathLarge[depth] ?? 0;
+  for (let i = from; i <= leafCount - remaining && !search.perfect && search.stepsLeft > search.stepsFloor; i += 1) {
+    search.stepsLeft -= 1;
+    if (cpus + (prefixCpus[i + remaining] ?? 0) - (prefixCpus[i] ?? 0) < goal.cpus) return;
     const leaf = leaves[i] ?? 0;
+    const largeNow = large + (leafLarge[leaf] ?? 0);
+    if (largeNow + (remaining - 1) * search.largeMax < search.largeWanted) continue;
     search.candidate.leaves[depth] = leaf;
+    pathCpus[depth + 1] = cpus + (census.leafFree[leaf] ?? 0);
+    pathLarge[depth + 1] = largeNow;
     addLeaf(search, histogramAt(search, depth + 1), histogramAt(search, depth + 2), leaf);
-    chooseLeaves(search, depth + 1, i + 1, cpus + (census.leafFree[leaf] ?? 0));
+    chooseLeaves(search, depth + 1, i + 1);
   }
 }
 
 /** The fullest leaf that fits comes first, so that of equal answers it is kept. */
-function chooseLastLeaf(search: LeafSearch, depth: number, from: number, cpus: number): void {
-  const { leaves, leafCount, census, goal, candidate } = search;
-  for (let i = leafCount - 1; i >= from && !search.perfect && search.triesLeft > 0; i -= 1) {
+function chooseLastLeaf(search: LeafSearch, depth: number, from: number): void {
+  const { leaves, leafCount, leafLarge, census, goal, candidate } = search;
+  const cpusWanted = goal.cpus - (search.pathCpus[depth] ?? 0);
+  const largeWanted = search.largeWanted - (search.pathLarge[depth] ?? 0);
+  for (let i = leafCount - 1; i >= from && !search.perfect && search.stepsLeft > search.stepsFloor; i -= 1) {
+    search.stepsLeft -= 1;
     const leaf = leaves[i] ?? 0;
-    if (cpus + (census.leafFree[leaf] ?? 0) < goal.cpus) continue;
+    if ((census.leafFree[leaf] ?? 0) < cpusWanted || (leafLarge[leaf] ?? 0) < largeWanted) continue;
     candidate.leaves[depth] = leaf;
     candidate.leafCount = depth + 1;
     addLeaf(search, histogramAt(search, depth + 1), histogramAt(search, depth + 2), leaf);
@@ -180,7 +255,7 @@ function chooseLastLeaf(search: LeafSearch, depth: number, from: number, cpus: n
 }
 
 function judgeCandidate(search: LeafSearch, cores: CoreHistogram): void {
-  search.triesLeft -= 1;
+  search.stepsLeft -= JUDGING_STEPS;
   const { candidate, best, goal, census } = search;
   if (!judgeCores(candidate, cores, goal)) return;
   candidate.l3Caches = 0;

@@ -1,13 +1,12 @@
 import type { Census } from './census.ts';
-import { countCoresByLeaf } from './core-histogram.ts';
-import { createLeafSearch, type LeafSearch, tryChosenCells } from './leaf-search.ts';
+import { countLeaves, createLeafSearch, type LeafSearch, tryChosenCells } from './leaf-search.ts';
 import type { Region, RegionGoal } from './region.ts';
 
 /**
- * How many sets of cells and of leaves one search tries. Enough for every set on machines of up to eight L3 caches; on
- * larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
+ * What one search may spend, in steps of `LeafSearch.stepsLeft`. Enough for every set on machines of up to eight L3 caches;
+ * on larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
  */
-const TRIES_MAX = 400;
+const STEPS_MAX = 3000;
 
 /** A search for regions of one machine, reused from one choice to the next. */
 export interface RegionSearch {
@@ -18,6 +17,9 @@ export interface RegionSearch {
   /** How many chosen cells lie in each socket and node. */
   readonly socketUse: Int32Array;
   readonly nodeUse: Int32Array;
+  /** `LeafSearch.leafLarge` summed up by cell, and of the cells chosen. */
+  readonly cellLarge: Int32Array;
+  large: number;
 }
 
 /** An idle search over the census's machine. */
@@ -29,6 +31,8 @@ export function createRegionSearch(census: Census): RegionSearch {
     cellCount: 0,
     socketUse: new Int32Array(socketCount),
     nodeUse: new Int32Array(nodeCount),
+    cellLarge: new Int32Array(cellCount),
+    large: 0,
   };
 }
 
@@ -48,19 +52,24 @@ function rankByCount(ids: Int32Array, counts: Int32Array): number {
 
 /**
  * Finds the smallest region that serves the goal: the fewest cells, in them the fewest leaves, in them the fewest cores.
- * Returns undefined when none does or none was found within `TRIES_MAX`; the result is valid until the next search.
- * Column by column it is an optimum wherever sockets, nodes and caches nest and the limit of tries was not reached.
+ * Returns undefined when none does or none was found within `STEPS_MAX`; the result is valid until the next search.
+ * Column by column it is an optimum wherever sockets, nodes and caches nest and the limit of steps was not reached.
  */
 export function findRegion(search: RegionSearch, census: Census, goal: RegionGoal): Region | undefined {
   const { leafSearch } = search;
   leafSearch.census = census;
   leafSearch.goal = goal;
   leafSearch.found = false;
-  leafSearch.triesLeft = TRIES_MAX;
+  leafSearch.stepsLeft = STEPS_MAX;
   leafSearch.rankedCount = rankByCount(leafSearch.ranked, census.leafFree);
   search.cellCount = rankByCount(search.cells, census.cellFree);
-  countCoresByLeaf(census, leafSearch.leafCores);
-  for (let wanted = 1; wanted <= search.cellCount && !leafSearch.found && leafSearch.triesLeft > 0; wanted += 1) {
+  countLeaves(leafSearch);
+  search.cellLarge.fill(0);
+  for (const [leaf, large] of leafSearch.leafLarge.entries()) {
+    const cell = census.index.leafCell[leaf] ?? 0;
+    search.cellLarge[cell] = (search.cellLarge[cell] ?? 0) + large;
+  }
+  for (let wanted = 1; wanted <= search.cellCount && !leafSearch.found && leafSearch.stepsLeft > 0; wanted += 1) {
     chooseCells(search, wanted, 0, 0);
   }
   return leafSearch.found ? leafSearch.best : undefined;
@@ -70,17 +79,18 @@ export function findRegion(search: RegionSearch, census: Census, goal: RegionGoa
 function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: number): void {
   const { leafSearch, cells, cellCount } = search;
   const { census, goal, cellChosen } = leafSearch;
-  for (let i = from; i <= cellCount - wanted && leafSearch.triesLeft > 0; i += 1) {
+  for (let i = from; i <= cellCount - wanted && leafSearch.stepsLeft > 0; i += 1) {
     let most = cpus;
     for (let j = i; j < i + wanted; j += 1) most += census.cellFree[cells[j] ?? 0] ?? 0;
     if (most < goal.cpus) return;
     const cell = cells[i] ?? 0;
     cellChosen[cell] = 1;
     countCell(search, cell, 1);
+    leafSearch.stepsLeft -= 1;
     const { sockets, numaNodes } = leafSearch.candidate;
     if (sockets <= goal.limit.sockets && numaNodes <= goal.limit.numaNodes) {
       if (wanted > 1) chooseCells(search, wanted - 1, i + 1, cpus + (census.cellFree[cell] ?? 0));
-      else tryChosenCells(leafSearch);
+      else if (search.large >= leafSearch.largeWanted) tryChosenCells(leafSearch);
     }
     countCell(search, cell, -1);
     cellChosen[cell] = 0;
@@ -88,7 +98,8 @@ function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: n
 }
 
 /** Adds a cell to the candidate's columns (`by` 1), or takes it away again (-1). */
-function countCell({ leafSearch, socketUse, nodeUse }: RegionSearch, cell: number, by: 1 | -1): void {
+function countCell(search: RegionSearch, cell: number, by: 1 | -1): void {
+  const { leafSearch, socketUse, nodeUse } = search;
   const { candidate, census } = leafSearch;
   const socket = census.index.cellSocket[cell] ?? 0;
   const node = census.index.cellNode[cell] ?? 0;
@@ -97,5 +108,6 @@ function countCell({ leafSearch, socketUse, nodeUse }: RegionSearch, cell: numbe
   if (nodeUse[node] === before) candidate.numaNodes += by;
   socketUse[socket] = (socketUse[socket] ?? 0) + by;
   nodeUse[node] = (nodeUse[node] ?? 0) + by;
+  search.large += by * (search.cellLarge[cell] ?? 0);
   candidate.cellFree += by * (census.cellFree[cell] ?? 0);
 }
