@@ -13,7 +13,7 @@ import { compareRegions, createRegion, type Region, type RegionGoal, servesGoal 
 const JUDGING_STEPS = 12;
 
 /** What may be spent on one number of leaves, so that something is left for the next higher one. */
-const STEPS_PER_COUNT_MAX = 800;
+const STEPS_PER_COUNT_MAX = 160;
 
 /** The state of one search; arrays are reused from one choice to the next. */
 export interface LeafSearch {
@@ -39,8 +39,9 @@ export interface LeafSearch {
   largeMax: number;
   /** How many leaves of the chosen cells have each `leafLarge`. */
   readonly largeCounts: Int32Array;
-  /** [0] is the histogram of the chosen cells, [d + 1] that of the first d leaves of the path. */
-  readonly sums: readonly CoreHistogram[];
+  /** The cores of the chosen cells, and of the leaves of the candidate. */
+  readonly all: CoreHistogram;
+  readonly sum: CoreHistogram;
   /** The leaves of the chosen cells, in the order of `ranked`. */
   readonly leaves: Int32Array;
   leafCount: number;
@@ -65,7 +66,6 @@ export interface LeafSearch {
 export function createLeafSearch(census: Census): LeafSearch {
   const { leafCount, cellCount, coreCount, coreSizeMax } = census.index;
   const length = histogramLength(coreSizeMax);
-  const counts = new Int32Array((leafCount + 2) * length);
   const limit = { sockets: 0, numaNodes: 0, l3Caches: 0, cores: 0, brokenCores: 0 };
   return {
     census,
@@ -80,7 +80,8 @@ export function createLeafSearch(census: Census): LeafSearch {
     largeWanted: 0,
     largeMax: 0,
     largeCounts: new Int32Array(coreCount + 1),
-    sums: Array.from({ length: leafCount + 2 }, (_, depth) => ({ counts, at: depth * length, coreSizeMax })),
+    all: { counts: new Int32Array(length), at: 0, coreSizeMax },
+    sum: { counts: new Int32Array(length), at: 0, coreSizeMax },
     leaves: new Int32Array(leafCount),
     leafCount: 0,
     prefixCpus: new Int32Array(leafCount + 1),
@@ -96,25 +97,17 @@ export function createLeafSearch(census: Census): LeafSearch {
   };
 }
 
-function histogramAt(search: LeafSearch, depth: number): CoreHistogram {
-  const sum = search.sums[depth];
-  if (!sum) throw new RangeError(`no histogram at depth ${depth}`);
-  return sum;
-}
-
-/** `to` = `from` + the cores of a leaf. */
-function addLeaf(search: LeafSearch, from: CoreHistogram, to: CoreHistogram, leaf: number): void {
+/** Makes `sum` the cores of the first `count` of `leaves`. */
+function sumLeaves(search: LeafSearch, leaves: Int32Array, count: number, { counts }: CoreHistogram): void {
   const { leafCores } = search;
-  const length = histogramLength(from.coreSizeMax);
-  const leafAt = leaf * length;
-  const { counts, at } = from;
-  for (let slot = 0; slot < length; slot += 1) {
-    counts[to.at + slot] = (counts[at + slot] ?? 0) + (leafCores[leafAt + slot] ?? 0);
+  const { length } = counts;
+  counts.fill(0);
+  for (let i = 0; i < count; i += 1) {
+    const at = (leaves[i] ?? 0) * length;
+    for (let slot = 0; slot < length; slot += 1) {
+      counts[slot] = (counts[slot] ?? 0) + (leafCores[at + slot] ?? 0);
+    }
   }
-}
-
-function clearHistogram({ counts, at, coreSizeMax }: CoreHistogram): void {
-  counts.fill(0, at, at + histogramLength(coreSizeMax));
 }
 
 /** Counts the cores of every leaf, and how many of the large ones a set needs to keep within the limit of cores. */
@@ -133,16 +126,13 @@ export function countLeaves(search: LeafSearch): void {
   search.largeWanted = goal.spread ? goal.limit.cores : goal.cpus - goal.limit.cores * (coreSizeMax - 1);
 }
 
-/** Collects the leaves of the chosen cells and their cores; false where they lack large cores. */
-function gatherLeaves(search: LeafSearch): boolean {
+/** Collects the leaves of the chosen cells and their cores. */
+function gatherLeaves(search: LeafSearch): void {
   const { census, ranked, cellChosen, leaves, leafLarge, largeCounts, prefixCpus } = search;
   const { leafCell } = census.index;
-  const all = histogramAt(search, 0);
-  clearHistogram(all);
   largeCounts.fill(0, 0, search.largeMax + 1);
   search.largeMax = 0;
   let count = 0;
-  let large = 0;
   for (let i = 0; i < search.rankedCount; i += 1) {
     const leaf = ranked[i] ?? 0;
     if (cellChosen[leafCell[leaf] ?? 0] === 0) continue;
@@ -152,11 +142,9 @@ function gatherLeaves(search: LeafSearch): boolean {
     if (here > search.largeMax) search.largeMax = here;
     count += 1;
     prefixCpus[count] = (prefixCpus[count - 1] ?? 0) + (census.leafFree[leaf] ?? 0);
-    large += here;
-    addLeaf(search, all, all, leaf);
   }
   search.leafCount = count;
-  return large >= search.largeWanted;
+  sumLeaves(search, leaves, count, search.all);
 }
 
 /** The fewest leaves that have CPUs and large cores enough, each looked at alone. */
@@ -176,8 +164,8 @@ function countLeavesMin(search: LeafSearch): number {
 
 /** Whether all leaves together can keep within the limit of cores; sets `coresBest`. */
 function canServe(search: LeafSearch): boolean {
-  const { cpus, limit, spread } = search.goal;
-  const all = histogramAt(search, 0);
+  const { all, goal } = search;
+  const { cpus, limit, spread } = goal;
   if (spread) {
     search.coresBest = Math.min(cpus, countCores(all));
     return search.coresBest >= limit.cores;
@@ -202,11 +190,11 @@ function countLeavesMax(search: LeafSearch): number {
  */
 export function tryChosenCells(search: LeafSearch): void {
   search.stepsLeft -= JUDGING_STEPS;
-  if (!gatherLeaves(search) || !canServe(search)) return;
+  gatherLeaves(search);
+  if (!canServe(search)) return;
   const most = countLeavesMax(search);
   search.served = false;
   search.perfect = false;
-  clearHistogram(histogramAt(search, 1));
   for (let wanted = countLeavesMin(search); wanted <= most && !search.served && search.stepsLeft > 0; wanted += 1) {
     search.wanted = wanted;
     search.stepsFloor = Math.max(0, search.stepsLeft - STEPS_PER_COUNT_MAX);
@@ -233,7 +221,6 @@ function chooseLeaves(search: LeafSearch, depth: number, from: number): void {
     search.candidate.leaves[depth] = leaf;
     pathCpus[depth + 1] = cpus + (census.leafFree[leaf] ?? 0);
     pathLarge[depth + 1] = largeNow;
-    addLeaf(search, histogramAt(search, depth + 1), histogramAt(search, depth + 2), leaf);
     chooseLeaves(search, depth + 1, i + 1);
   }
 }
@@ -249,15 +236,15 @@ function chooseLastLeaf(search: LeafSearch, depth: number, from: number): void {
     if ((census.leafFree[leaf] ?? 0) < cpusWanted || (leafLarge[leaf] ?? 0) < largeWanted) continue;
     candidate.leaves[depth] = leaf;
     candidate.leafCount = depth + 1;
-    addLeaf(search, histogramAt(search, depth + 1), histogramAt(search, depth + 2), leaf);
-    judgeCandidate(search, histogramAt(search, depth + 2));
+    judgeCandidate(search);
   }
 }
 
-function judgeCandidate(search: LeafSearch, cores: CoreHistogram): void {
+function judgeCandidate(search: LeafSearch): void {
   search.stepsLeft -= JUDGING_STEPS;
   const { candidate, best, goal, census } = search;
-  if (!judgeCores(candidate, cores, goal)) return;
+  sumLeaves(search, candidate.leaves, candidate.leafCount, search.sum);
+  if (!judgeCores(candidate, search.sum, goal)) return;
   candidate.l3Caches = 0;
   for (let i = 0; i < candidate.leafCount; i += 1) {
     if ((census.index.leafL3[candidate.leaves[i] ?? 0] ?? -1) >= 0) candidate.l3Caches += 1;

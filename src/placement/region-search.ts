@@ -6,7 +6,7 @@ import type { Region, RegionGoal } from './region.ts';
  * What one search may spend, in steps of `LeafSearch.stepsLeft`. Enough for every set on machines of up to eight L3 caches;
  * on larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
  */
-const STEPS_MAX = 3000;
+const STEPS_MAX = 500;
 
 /** A search for regions of one machine, reused from one choice to the next. */
 export interface RegionSearch {
@@ -19,7 +19,10 @@ export interface RegionSearch {
   readonly nodeUse: Int32Array;
   /** `LeafSearch.leafLarge` summed up by cell, and of the cells chosen. */
   readonly cellLarge: Int32Array;
+  largeMax: number;
   large: number;
+  /** Free CPUs of the first of `cells`. */
+  readonly prefixCpus: Int32Array;
 }
 
 /** An idle search over the census's machine. */
@@ -32,7 +35,9 @@ export function createRegionSearch(census: Census): RegionSearch {
     socketUse: new Int32Array(socketCount),
     nodeUse: new Int32Array(nodeCount),
     cellLarge: new Int32Array(cellCount),
+    largeMax: 0,
     large: 0,
+    prefixCpus: new Int32Array(cellCount + 1),
   };
 }
 
@@ -50,6 +55,22 @@ function rankByCount(ids: Int32Array, counts: Int32Array): number {
   return length;
 }
 
+/** Sums up what the leaves of each cell have of the cores that count, and the free CPUs of the first cells. */
+function countCells(search: RegionSearch): void {
+  const { leafSearch, cells, cellCount, cellLarge, prefixCpus } = search;
+  const { census, leafLarge } = leafSearch;
+  const { leafCell, leafCount } = census.index;
+  cellLarge.fill(0);
+  for (let leaf = 0; leaf < leafCount; leaf += 1) {
+    const cell = leafCell[leaf] ?? 0;
+    cellLarge[cell] = (cellLarge[cell] ?? 0) + (leafLarge[leaf] ?? 0);
+  }
+  search.largeMax = cellLarge.reduce((max, large) => Math.max(max, large), 0);
+  for (let i = 0; i < cellCount; i += 1) {
+    prefixCpus[i + 1] = (prefixCpus[i] ?? 0) + (census.cellFree[cells[i] ?? 0] ?? 0);
+  }
+}
+
 /**
  * Finds the smallest region that serves the goal: the fewest cells, in them the fewest leaves, in them the fewest cores.
  * Returns undefined when none does or none was found within `STEPS_MAX`; the result is valid until the next search.
@@ -64,11 +85,7 @@ export function findRegion(search: RegionSearch, census: Census, goal: RegionGoa
   leafSearch.rankedCount = rankByCount(leafSearch.ranked, census.leafFree);
   search.cellCount = rankByCount(search.cells, census.cellFree);
   countLeaves(leafSearch);
-  search.cellLarge.fill(0);
-  for (const [leaf, large] of leafSearch.leafLarge.entries()) {
-    const cell = census.index.leafCell[leaf] ?? 0;
-    search.cellLarge[cell] = (search.cellLarge[cell] ?? 0) + large;
-  }
+  countCells(search);
   for (let wanted = 1; wanted <= search.cellCount && !leafSearch.found && leafSearch.stepsLeft > 0; wanted += 1) {
     chooseCells(search, wanted, 0, 0);
   }
@@ -77,12 +94,11 @@ export function findRegion(search: RegionSearch, census: Census, goal: RegionGoa
 
 /** Chooses `wanted` more cells from the `from`-th on. `cpus` are free in those chosen before. */
 function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: number): void {
-  const { leafSearch, cells, cellCount } = search;
+  const { leafSearch, cells, cellCount, prefixCpus } = search;
   const { census, goal, cellChosen } = leafSearch;
+  if (search.large + wanted * search.largeMax < leafSearch.largeWanted) return;
   for (let i = from; i <= cellCount - wanted && leafSearch.stepsLeft > 0; i += 1) {
-    let most = cpus;
-    for (let j = i; j < i + wanted; j += 1) most += census.cellFree[cells[j] ?? 0] ?? 0;
-    if (most < goal.cpus) return;
+    if (cpus + (prefixCpus[i + wanted] ?? 0) - (prefixCpus[i] ?? 0) < goal.cpus) return;
     const cell = cells[i] ?? 0;
     cellChosen[cell] = 1;
     countCell(search, cell, 1);
