@@ -1,6 +1,6 @@
 import { type Census, takeCpu, takeFromCore } from './census.ts';
 import type { Lists, MachineIndex } from './machine-index.ts';
-import { orderCells, orderDomains, sortByCount } from './order.ts';
+import { ANY_NODE, orderCells, orderDomains, sortByCount } from './order.ts';
 
 /** How the best-fit walk goes. */
 export interface BestFitOptions {
@@ -145,11 +145,11 @@ function takeL3s(census: Census, needed: number, scratch: BestFitScratch): numbe
 }
 
 /** Whole free cores that are wanted whole, smaller cores first within a cell. Returns the CPUs still needed. */
-function takeWholeCores(census: Census, needed: number, scratch: BestFitScratch): number {
+function takeWholeCores(census: Census, needed: number, scratch: BestFitScratch, node = ANY_NODE): number {
   const { index, coreFree } = census;
   const { coreSize, coreSizeMax, coreSizeMin, cellCores } = index;
   const { cells } = scratch;
-  const cellCount = orderCells(census, cells);
+  const cellCount = orderCells(census, cells, node);
   let left = needed;
   for (let i = 0; i < cellCount && left >= coreSizeMin; i += 1) {
     const cell = cells[i] ?? 0;
@@ -165,11 +165,11 @@ function takeWholeCores(census: Census, needed: number, scratch: BestFitScratch)
 }
 
 /** Single threads, those of the fullest cores first within a cell, until nothing is needed. */
-function takeThreads(census: Census, needed: number, scratch: BestFitScratch): void {
+function takeThreads(census: Census, needed: number, scratch: BestFitScratch, node = ANY_NODE): void {
   const { index, coreFree } = census;
   const { cellCores, coreSizeMax } = index;
   const { cells } = scratch;
-  const cellCount = orderCells(census, cells);
+  const cellCount = orderCells(census, cells, node);
   let left = needed;
   for (let i = 0; i < cellCount && left > 0; i += 1) {
     const cell = cells[i] ?? 0;
@@ -203,6 +203,25 @@ function takeThreadsById(census: Census, needed: number, scratch: BestFitScratch
       }
     }
   }
+}
+
+/** `takeBestFit` within one NUMA node, without regard to L3 caches. The node must have that many free CPUs. */
+export function takeWithin(census: Census, node: number, needed: number, scratch: BestFitScratch): void {
+  const { index } = census;
+  const { cells } = scratch;
+  let left = needed;
+  const cellCount = orderCells(census, cells, node);
+  const wholeNode = left >= (index.nodeSize[node] ?? 0) && census.nodeFree[node] === index.nodeSize[node];
+  for (let i = 0; i < cellCount; i += 1) {
+    const cell = cells[i] ?? 0;
+    const size = index.socketSize[index.cellSocket[cell] ?? 0] ?? 0;
+    const wholeSocket = left >= size && census.cellFree[cell] === size;
+    if (!wholeNode && !wholeSocket) continue;
+    left -= census.cellFree[cell] ?? 0;
+    takeCores(census, index.cellCores, cell);
+  }
+  if (left > 0) left = takeWholeCores(census, left, scratch, node);
+  if (left > 0) takeThreads(census, left, scratch, node);
 }
 
 /**

@@ -17,12 +17,16 @@ export function sortByCount(ids: Int32Array, from: number, to: number, count: Ar
   }
 }
 
+/** Stands for all NUMA nodes where one can be named. */
+export const ANY_NODE = -1;
+
 /**
  * Writes the cells that have free CPUs to `cells`, best fit first: the outer domain (socket, or NUMA node where nodes are
  * the larger ones) with the fewest free CPUs, in it the inner domain with the fewest; on a tie the lower id. This is the
  * kubelet's order. Returns how many.
+ * @param node only the cells of this node; ANY_NODE for all.
  */
-export function orderCells(census: Census, cells: Int32Array): number {
+export function orderCells(census: Census, cells: Int32Array, node = ANY_NODE): number {
   const { index, cellFree, nodeFree, socketFree } = census;
   const { cellCount, cellNode, cellSocket, nodesFirst } = index;
   const outer = nodesFirst ? cellNode : cellSocket;
@@ -31,7 +35,7 @@ export function orderCells(census: Census, cells: Int32Array): number {
   const innerFree = nodesFirst ? socketFree : nodeFree;
   let length = 0;
   for (let cell = 0; cell < cellCount; cell += 1) {
-    if ((cellFree[cell] ?? 0) === 0) continue;
+    if ((cellFree[cell] ?? 0) === 0 || (node !== ANY_NODE && cellNode[cell] !== node)) continue;
     const outerId = outer[cell] ?? 0;
     const innerId = inner[cell] ?? 0;
     const outerKey = outerFree[outerId] ?? 0;

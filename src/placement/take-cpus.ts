@@ -3,6 +3,7 @@ import type { CoreType, CpuTopology } from '../topology/topology.ts';
 import { takeBestFit } from './best-fit.ts';
 import { copyCensus, countFree } from './census.ts';
 import { takeBetterRegion } from './improve.ts';
+import { planNodes, takeShares } from './distributed.ts';
 import { PlacementError } from './placement-error.ts';
 import { type PlacementScore, scoreCpus } from './score.ts';
 import { openWorkspace } from './workspace.ts';
@@ -65,6 +66,14 @@ export function takeCpus(topology: CpuTopology, request: PlacementRequest): Plac
   }
   copyCensus(before, census);
   const spread = request.policy === 'spread';
+  if (request.policy === 'distributed') {
+    const group = request.group ?? 1;
+    const plan = planNodes(before, { cpus, group }, workspace.bestFit);
+    if (plan) takeShares(census, plan, group, workspace.bestFit);
+    else takeBestFit(census, cpus, { alignL3: false, spread: false }, workspace.bestFit);
+    const score = scoreCpus(index, census.takenWords, before.coreFree, workspace.score);
+    return { cpus: CpuSet.fromWords(census.takenWords), score };
+  }
   takeBestFit(census, cpus, { alignL3: request.policy === 'packed', spread }, workspace.bestFit);
   workspace.keptWords.set(census.takenWords);
   const score = scoreCpus(index, census.takenWords, before.coreFree, workspace.score);
