@@ -91,6 +91,16 @@ export function countFree(census: Census, words: Uint32Array): void {
   }
 }
 
+/** The free CPUs of the cores that are wholly free: every online thread of theirs. */
+export function keepWholeCores({ index, coreFree, freeWords }: Census): Uint32Array {
+  const words = freeWords.slice();
+  for (const [cpu, core] of index.coreOfCpu.entries()) {
+    if (core < 0 || coreFree[core] === index.coreSize[core]) continue;
+    words[cpu >>> 5] = (words[cpu >>> 5] ?? 0) & ~(1 << (cpu & 31));
+  }
+  return words;
+}
+
 /** Makes `to` what `from` is, both of one machine. */
 export function copyCensus(from: Census, to: Census): void {
   to.freeWords.set(from.freeWords);

@@ -240,6 +240,13 @@ function chooseLastLeaf(search: LeafSearch, depth: number, from: number): void {
   }
 }
 
+/** Judges one set of leaves as it is. The caller has set the candidate's columns of the cells. */
+export function tryLeaves(search: LeafSearch, leaves: Int32Array, count: number): void {
+  search.candidate.leaves.set(leaves.subarray(0, count));
+  search.candidate.leafCount = count;
+  judgeCandidate(search);
+}
+
 function judgeCandidate(search: LeafSearch): void {
   search.stepsLeft -= JUDGING_STEPS;
   const { candidate, best, goal, census } = search;

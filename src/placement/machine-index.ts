@@ -44,6 +44,10 @@ export interface MachineIndex {
   readonly l3Size: Int32Array;
   /** The node of its lowest core. */
   readonly l3Node: Int32Array;
+  /** The kernel's number of each node. */
+  readonly nodeIds: Int32Array;
+  /** The CPUs of each node, `wordCount` words a node. */
+  readonly nodeWords: Uint32Array;
   readonly nodeCells: Lists;
   readonly nodeSize: Int32Array;
   readonly socketCells: Lists;
@@ -103,6 +107,17 @@ function sumSizes(groupOf: ArrayLike<number>, sizes: Int32Array, groupCount: num
     if (group >= 0) sums[group] = (sums[group] ?? 0) + (sizes[i] ?? 0);
   }
   return sums;
+}
+
+function buildNodeWords(coreOfCpu: Int32Array, coreNode: Int32Array, nodeCount: number): Uint32Array {
+  const wordCount = (coreOfCpu.length + 31) >>> 5;
+  const words = new Uint32Array(nodeCount * wordCount);
+  for (const [cpu, core] of coreOfCpu.entries()) {
+    if (core < 0) continue;
+    const at = (coreNode[core] ?? 0) * wordCount + (cpu >>> 5);
+    words[at] = (words[at] ?? 0) | (1 << (cpu & 31));
+  }
+  return words;
 }
 
 function buildDistances(topology: CpuTopology, nodes: ReadonlyMap<number, number>): Int32Array | undefined {
@@ -185,6 +200,8 @@ function buildIndex(topology: CpuTopology): MachineIndex {
       { length: l3Numbers.size },
       (_, l3) => coreNode[l3Cores.items[l3Cores.starts[l3] ?? 0] ?? 0] ?? 0,
     ),
+    nodeIds: Int32Array.from(nodeNumbers.keys()),
+    nodeWords: buildNodeWords(coreOfCpu, coreNode, nodeNumbers.size),
     nodeCells: groupBy(cellNode, nodeNumbers.size),
     nodeSize: sumSizes(coreNode, coreSize, nodeNumbers.size),
     socketCells: groupBy(cellSocket, socketNumbers.size),

@@ -1,5 +1,5 @@
 import type { Census } from './census.ts';
-import { countLeaves, createLeafSearch, type LeafSearch, tryChosenCells } from './leaf-search.ts';
+import { countLeaves, createLeafSearch, type LeafSearch, tryChosenCells, tryLeaves } from './leaf-search.ts';
 import type { Region, RegionGoal } from './region.ts';
 
 /**
@@ -7,6 +7,9 @@ import type { Region, RegionGoal } from './region.ts';
  * on larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
  */
 const STEPS_MAX = 500;
+
+/** The same for a search whose answer is not just better but needed. */
+const STEPS_NEEDED_MAX = 20_000;
 
 /** A search for regions of one machine, reused from one choice to the next. */
 export interface RegionSearch {
@@ -81,7 +84,7 @@ export function findRegion(search: RegionSearch, census: Census, goal: RegionGoa
   leafSearch.census = census;
   leafSearch.goal = goal;
   leafSearch.found = false;
-  leafSearch.stepsLeft = STEPS_MAX;
+  leafSearch.stepsLeft = goal.strictly ? STEPS_MAX : STEPS_NEEDED_MAX;
   leafSearch.rankedCount = rankByCount(leafSearch.ranked, census.leafFree);
   search.cellCount = rankByCount(search.cells, census.cellFree);
   countLeaves(leafSearch);
@@ -89,7 +92,17 @@ export function findRegion(search: RegionSearch, census: Census, goal: RegionGoa
   for (let wanted = 1; wanted <= search.cellCount && !leafSearch.found && leafSearch.stepsLeft > 0; wanted += 1) {
     chooseCells(search, wanted, 0, 0);
   }
+  if (!leafSearch.found && !goal.strictly) tryWholeMachine(search);
   return leafSearch.found ? leafSearch.best : undefined;
+}
+
+/** The last resort of a search that ran out of steps: all leaves at once. */
+function tryWholeMachine(search: RegionSearch): void {
+  const { leafSearch, cells, cellCount } = search;
+  for (let i = 0; i < cellCount; i += 1) countCell(search, cells[i] ?? 0, 1);
+  leafSearch.stepsLeft = STEPS_MAX;
+  tryLeaves(leafSearch, leafSearch.ranked, leafSearch.rankedCount);
+  for (let i = 0; i < cellCount; i += 1) countCell(search, cells[i] ?? 0, -1);
 }
 
 /** Chooses `wanted` more cells from the `from`-th on. `cpus` are free in those chosen before. */

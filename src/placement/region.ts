@@ -25,6 +25,15 @@ export interface RegionGoal {
   readonly spread: boolean;
 }
 
+/** A limit that no choice exceeds; finite, because columns are added and multiplied. */
+export const NO_LIMIT: PlacementScore = {
+  sockets: 1 << 20,
+  numaNodes: 1 << 20,
+  l3Caches: 1 << 20,
+  cores: 1 << 20,
+  brokenCores: 1 << 20,
+};
+
 /** A region of no leaves with room for `leafCount`. */
 export function createRegion(leafCount: number): Region {
   const leaves = new Int32Array(leafCount);

@@ -1,51 +1,125 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import type { CoreType, CpuTopology } from '../topology/topology.ts';
-import { takeBestFit } from './best-fit.ts';
-import { copyCensus, countFree } from './census.ts';
-import { takeBetterRegion } from './improve.ts';
-import { planNodes, takeShares } from './distributed.ts';
+import type { CpuTopology } from '../topology/topology.ts';
+import { countFree } from './census.ts';
+import type { Choice, Placement } from './choice.ts';
+import { takeDistributed } from './distributed.ts';
+import { takeFullCores } from './full-cores.ts';
+import { takeOneThreadPerCore } from './one-thread-per-core.ts';
+import { takePacked } from './packed.ts';
 import { PlacementError } from './placement-error.ts';
-import { type PlacementScore, scoreCpus } from './score.ts';
-import { openWorkspace } from './workspace.ts';
+import { type CpuWishes, findAllowed, findPreferred } from './preferences.ts';
+import { scoreCpus } from './score.ts';
+import { takeSingleDomain } from './single-domain.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
 
+export type { Placement, PlacementRule } from './choice.ts';
 export { PlacementError } from './placement-error.ts';
 export type { PlacementScore } from './score.ts';
 
-/** How CPUs are chosen; docs/placement.md explains each. */
-export type PlacementPolicy =
-  | 'packed'
-  | 'packed-no-l3'
-  | 'spread'
-  | 'distributed'
-  | 'full-cores'
-  | 'one-thread-per-core'
-  | 'single-l3'
-  | 'single-numa-node'
-  | 'single-socket';
+/** Every way of choosing CPUs; docs/placement.md explains each. */
+export const PLACEMENT_POLICIES = [
+  'packed',
+  'packed-no-l3',
+  'spread',
+  'distributed',
+  'full-cores',
+  'one-thread-per-core',
+  'single-l3',
+  'single-numa-node',
+  'single-socket',
+] as const;
 
-/** What is wanted, and of what. */
-export interface PlacementRequest {
-  /** CPUs that may be taken; those that are not online are ignored. */
-  readonly free: CpuSet;
+/** How CPUs are chosen. */
+export type PlacementPolicy = (typeof PLACEMENT_POLICIES)[number];
+
+/**
+ * What is wanted, and of what. `free` are the CPUs that may be taken (those not online are ignored), `coreType` takes CPUs
+ * of that type only, `isolated` takes isolated CPUs (isolcpus=) first or only them (without it they are CPUs like all
+ * others), `near` are CPUs to prefer, e.g. those local to a PCIe root.
+ */
+export interface PlacementRequest extends CpuWishes {
   /** How many, 1 or more. */
   readonly cpus: number;
   readonly policy: PlacementPolicy;
   /** `distributed` only: CPUs are handed out in groups of this size; default 1. */
   readonly group?: number;
-  /** Take CPUs of this core type only. */
-  readonly coreType?: CoreType;
-  /** Isolated CPUs (isolcpus=) are taken first, or only they. Without it they are CPUs like all others. */
-  readonly isolated?: 'prefer' | 'require';
   /** `full-cores` only: take up to a whole core more rather than refuse. */
   readonly roundUp?: boolean;
-  /** CPUs to prefer, e.g. those local to a PCIe root. */
-  readonly near?: CpuSet;
 }
 
-/** A choice. */
-export interface Placement {
-  readonly cpus: CpuSet;
-  readonly score: PlacementScore;
+function checkRequest({ cpus, group }: PlacementRequest): void {
+  if (!Number.isInteger(cpus) || cpus < 1) {
+    throw new PlacementError('InvalidCase', `Cannot choose CPUs: ${cpus} are wanted; want a whole number, 1 or more`);
+  }
+  if (group !== undefined && (!Number.isInteger(group) || group < 1)) {
+    throw new PlacementError('InvalidCase', `Cannot choose CPUs in groups of ${group}: want a whole number, 1 or more`);
+  }
+}
+
+/** Chooses by the request's policy among the CPUs of `words`, which must be enough. */
+function chooseByPolicy(workspace: Workspace, words: Uint32Array, request: PlacementRequest): Choice {
+  const { cpus, policy } = request;
+  switch (policy) {
+    case 'distributed':
+      return takeDistributed(workspace, words, { cpus, group: request.group ?? 1 });
+    case 'full-cores':
+      return takeFullCores(workspace, words, { cpus, roundUp: request.roundUp ?? false });
+    case 'one-thread-per-core':
+      return takeOneThreadPerCore(workspace, words, cpus);
+    case 'single-l3':
+      return takeSingleDomain(workspace, words, cpus, 'l3Caches');
+    case 'single-numa-node':
+      return takeSingleDomain(workspace, words, cpus, 'numaNodes');
+    case 'single-socket':
+      return takeSingleDomain(workspace, words, cpus, 'sockets');
+    case 'packed':
+    case 'packed-no-l3':
+    case 'spread':
+      countFree(workspace.before, words);
+      return takePacked(workspace, cpus, { alignL3: policy === 'packed', spread: policy === 'spread' });
+  }
+}
+
+/** Tries the policy on a set of CPUs; undefined where they are too few or do not have the shape it demands. */
+function tryPolicy(workspace: Workspace, set: CpuSet, request: PlacementRequest): Choice | undefined {
+  if (set.size < request.cpus) return undefined;
+  try {
+    return chooseByPolicy(workspace, set.toWords(), request);
+  } catch (error) {
+    if (error instanceof PlacementError && error.code === 'Unsatisfiable') return undefined;
+    throw error;
+  }
+}
+
+/** All of the preferred CPUs and the rest of the others. */
+function fillUp(workspace: Workspace, preferred: CpuSet, allowed: CpuSet, request: PlacementRequest): Choice {
+  const rest = { ...request, cpus: request.cpus - preferred.size };
+  const choice = chooseByPolicy(workspace, allowed.difference(preferred).toWords(), rest);
+  const words = CpuSet.fromWords(choice.words).union(preferred).toWords();
+  return { ...choice, words };
+}
+
+/** Chooses of the preferred CPUs where they suffice; else all of them with others, unless that touches more sockets or nodes. */
+function choosePreferred(
+  workspace: Workspace,
+  preferred: readonly CpuSet[],
+  allowed: CpuSet,
+  request: PlacementRequest,
+): Choice {
+  const { before, index } = workspace;
+  for (const set of preferred) {
+    const choice = tryPolicy(workspace, set, request);
+    if (choice) return choice;
+  }
+  const plain = chooseByPolicy(workspace, allowed.toWords(), request);
+  const most = preferred.at(-1);
+  const mayFillUp = request.policy === 'packed' || request.policy === 'packed-no-l3' || request.policy === 'spread';
+  if (!most || !mayFillUp || most.size >= request.cpus) return plain;
+  const filled = fillUp(workspace, most, allowed, request);
+  countFree(before, allowed.toWords());
+  const score = scoreCpus(index, filled.words, before.coreFree, workspace.score);
+  const isFarther = score.sockets > plain.score.sockets || score.numaNodes > plain.score.numaNodes;
+  return isFarther ? plain : { ...filled, score };
 }
 
 /**
@@ -54,29 +128,21 @@ export interface Placement {
  * wanted, `Unsatisfiable` when enough are free but not in the shape the policy demands.
  */
 export function takeCpus(topology: CpuTopology, request: PlacementRequest): Placement {
-  const { cpus, free } = request;
-  if (!Number.isInteger(cpus) || cpus < 1) {
-    throw new PlacementError('InvalidCase', `Cannot choose CPUs: ${cpus} are wanted; want a whole number, 1 or more`);
-  }
+  checkRequest(request);
   const workspace = openWorkspace(topology);
-  const { before, census, index } = workspace;
-  countFree(before, free.toWords());
-  if (before.total < cpus) {
-    throw new PlacementError('NotEnoughCPUs', `Cannot choose ${cpus} CPUs: ${before.total} are free`);
-  }
-  copyCensus(before, census);
-  const spread = request.policy === 'spread';
-  if (request.policy === 'distributed') {
-    const group = request.group ?? 1;
-    const plan = planNodes(before, { cpus, group }, workspace.bestFit);
-    if (plan) takeShares(census, plan, group, workspace.bestFit);
-    else takeBestFit(census, cpus, { alignL3: false, spread: false }, workspace.bestFit);
-    const score = scoreCpus(index, census.takenWords, before.coreFree, workspace.score);
-    return { cpus: CpuSet.fromWords(census.takenWords), score };
-  }
-  takeBestFit(census, cpus, { alignL3: request.policy === 'packed', spread }, workspace.bestFit);
-  workspace.keptWords.set(census.takenWords);
-  const score = scoreCpus(index, census.takenWords, before.coreFree, workspace.score);
-  const better = takeBetterRegion(workspace, { cpus, limit: score, strictly: true, spread });
-  return { cpus: CpuSet.fromWords(better ? census.takenWords : workspace.keptWords), score: better ?? score };
+  const allowed = findAllowed(topology, { ...request, free: request.free.intersection(topology.online) });
+  if (allowed.size < request.cpus) throw notEnough(allowed, request);
+  const preferred = findPreferred(topology, allowed, request);
+  const { words, score, rule } =
+    preferred.length === 0
+      ? chooseByPolicy(workspace, allowed.toWords(), request)
+      : choosePreferred(workspace, preferred, allowed, request);
+  const cpus = CpuSet.fromWords(words);
+  const wished = preferred.at(-1);
+  return { cpus, score, rule, preferred: wished && cpus.intersection(wished).size };
+}
+
+function notEnough(allowed: CpuSet, { cpus, coreType, isolated }: PlacementRequest): PlacementError {
+  const kind = [isolated === 'require' ? 'isolated ' : '', coreType === undefined ? '' : `${coreType} `].join('');
+  return new PlacementError('NotEnoughCPUs', `Cannot choose ${cpus} ${kind}CPUs: ${allowed.size} are free`);
 }

@@ -19,8 +19,6 @@ export interface Workspace extends ImproveScratch {
   /** What candidates take from. */
   readonly census: Census;
   readonly bestFit: BestFitScratch;
-  /** The CPUs of the best choice so far. */
-  readonly keptWords: Uint32Array;
 }
 
 const workspaces = new WeakMap<CpuTopology, Workspace>();
@@ -36,7 +34,6 @@ export function openWorkspace(topology: CpuTopology): Workspace {
       index,
       before,
       census: createCensus(index),
-      keptWords: new Uint32Array(index.wordCount),
       bestFit: createBestFitScratch(index),
       score: createScoreScratch(index),
       regions: createRegionSearch(before),

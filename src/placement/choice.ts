@@ -1,0 +1,38 @@
+import type { CpuSet } from '../cpuset/cpu-set.ts';
+import type { PlacementScore } from './score.ts';
+
+/** Which rule decided a placement. */
+export type PlacementRule =
+  /** The kubelet's best fit; nothing is better in one column and worse in none. */
+  | { readonly kind: 'best-fit' }
+  /** A choice that beats the best fit, whose score is given. */
+  | { readonly kind: 'better-than-best-fit'; readonly bestFit: PlacementScore }
+  /** Even shares of the NUMA nodes: CPUs taken of each, by the kernel's node number. */
+  | { readonly kind: 'even-shares'; readonly shares: ReadonlyMap<number, number> }
+  /** No even shares are possible; best fit over all nodes. */
+  | { readonly kind: 'no-even-shares' }
+  /** Whole physical cores; `added` CPUs more than wanted so that no core is shared. */
+  | { readonly kind: 'whole-cores'; readonly added: number }
+  /** One thread of each core. */
+  | { readonly kind: 'one-thread-each' }
+  /** Everything in one domain. */
+  | { readonly kind: 'one-domain'; readonly domain: 'l3Caches' | 'numaNodes' | 'sockets' }
+  /** A list that was given and found to be free. */
+  | { readonly kind: 'given' };
+
+/** A choice as a policy makes it. */
+export interface Choice {
+  /** As CpuSet lays words out. */
+  readonly words: Uint32Array;
+  readonly score: PlacementScore;
+  readonly rule: PlacementRule;
+}
+
+/** Chosen CPUs, what they touch and why they were chosen. */
+export interface Placement {
+  readonly cpus: CpuSet;
+  readonly score: PlacementScore;
+  readonly rule: PlacementRule;
+  /** How many of them are of the CPUs that the request prefers (isolated, near); undefined where it prefers none. */
+  readonly preferred: number | undefined;
+}

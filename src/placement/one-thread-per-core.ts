@@ -1,0 +1,41 @@
+import { countFree, keepWholeCores } from './census.ts';
+import type { Choice } from './choice.ts';
+import { takeBestRegion } from './improve.ts';
+import { PlacementError } from './placement-error.ts';
+import { NO_LIMIT } from './region.ts';
+import type { Workspace } from './workspace.ts';
+
+/** Takes `cpus` CPUs of as many cores, from the smallest region that has them, wholly free cores first. */
+function takeThreads(workspace: Workspace, cpus: number): Omit<Choice, 'rule'> | undefined {
+  const limit = { ...NO_LIMIT, cores: cpus };
+  const score = takeBestRegion(workspace, { cpus, limit, strictly: false, spread: true });
+  return score && { words: workspace.census.takenWords.slice(), score };
+}
+
+/**
+ * Takes one thread of each core. Of cores in the same reach wholly free ones come first, although that breaks them:
+ * who asks for one thread per core asks for undisturbed cores.
+ * @throws PlacementError `Unsatisfiable` when fewer cores have a free thread.
+ */
+export function takeOneThreadPerCore(workspace: Workspace, words: Uint32Array, cpus: number): Choice {
+  const { before } = workspace;
+  countFree(before, words);
+  const cores = before.coreFree.reduce((count, free) => count + (free > 0 ? 1 : 0), 0);
+  const anyCores = cores >= cpus ? takeThreads(workspace, cpus) : undefined;
+  if (!anyCores) {
+    throw new PlacementError(
+      'Unsatisfiable',
+      `Cannot choose one thread of each of ${cpus} cores: ${cores} cores have a free thread; ask for no more than that`,
+    );
+  }
+  countFree(before, keepWholeCores(before));
+  const wholeCores = before.total >= cpus ? takeThreads(workspace, cpus) : undefined;
+  const choice =
+    wholeCores &&
+    wholeCores.score.sockets <= anyCores.score.sockets &&
+    wholeCores.score.numaNodes <= anyCores.score.numaNodes &&
+    wholeCores.score.l3Caches <= anyCores.score.l3Caches
+      ? wholeCores
+      : anyCores;
+  return { ...choice, rule: { kind: 'one-thread-each' } };
+}
