@@ -15,6 +15,7 @@ export interface BestFitScratch {
   readonly cells: Int32Array;
   readonly domains: Int32Array;
   readonly l3s: Int32Array;
+  readonly l3Listed: Uint8Array;
 }
 
 /** Scratch for the machine. */
@@ -23,6 +24,7 @@ export function createBestFitScratch(index: MachineIndex): BestFitScratch {
     cells: new Int32Array(index.cellCount),
     domains: new Int32Array(Math.max(index.nodeCount, index.socketCount)),
     l3s: new Int32Array(index.l3Count),
+    l3Listed: new Uint8Array(index.l3Count),
   };
 }
 
@@ -57,19 +59,34 @@ function takeWholeDomains(census: Census, level: 'node' | 'socket', needed: numb
   return left;
 }
 
+/** Adds the L3 caches with free CPUs of a node to `scratch.l3s`; one that an earlier node shares is there already. */
+function addL3sOfNode(census: Census, node: number, length: number, { l3s, l3Listed }: BestFitScratch): number {
+  const { nodeCells, cellLeaves, leafL3 } = census.index;
+  let end = length;
+  for (let c = nodeCells.starts[node] ?? 0; c < (nodeCells.starts[node + 1] ?? 0); c += 1) {
+    const cell = nodeCells.items[c] ?? 0;
+    for (let i = cellLeaves.starts[cell] ?? 0; i < (cellLeaves.starts[cell + 1] ?? 0); i += 1) {
+      const leaf = cellLeaves.items[i] ?? 0;
+      const l3 = leafL3[leaf] ?? -1;
+      if (l3 < 0 || l3Listed[l3] === 1 || (census.leafFree[leaf] ?? 0) === 0) continue;
+      l3Listed[l3] = 1;
+      l3s[end] = l3;
+      end += 1;
+    }
+  }
+  return end;
+}
+
 /** Writes the L3 caches with free CPUs to `scratch.l3s`: by their NUMA node's place in the order, then the fullest first. */
 function orderL3s(census: Census, scratch: BestFitScratch): number {
   const { index, l3Free } = census;
   const { cells, domains, l3s } = scratch;
   const nodeCount = orderDomains(cells, orderCells(census, cells), index.cellNode, domains);
+  scratch.l3Listed.fill(0);
   let length = 0;
   for (let i = 0; i < nodeCount; i += 1) {
     const first = length;
-    for (let l3 = 0; l3 < index.l3Count; l3 += 1) {
-      if (index.l3Node[l3] !== domains[i] || (l3Free[l3] ?? 0) === 0) continue;
-      l3s[length] = l3;
-      length += 1;
-    }
+    length = addL3sOfNode(census, domains[i] ?? 0, length, scratch);
     sortByCount(l3s, first, length, l3Free);
   }
   return length;

@@ -42,8 +42,6 @@ export interface MachineIndex {
   readonly cellSocket: Int32Array;
   readonly l3Cores: Lists;
   readonly l3Size: Int32Array;
-  /** The node of its lowest core. */
-  readonly l3Node: Int32Array;
   /** The kernel's number of each node. */
   readonly nodeIds: Int32Array;
   /** The CPUs of each node, `wordCount` words a node. */
@@ -196,10 +194,6 @@ function buildIndex(topology: CpuTopology): MachineIndex {
     cellSocket,
     l3Cores,
     l3Size: sumSizes(coreL3, coreSize, l3Numbers.size),
-    l3Node: Int32Array.from(
-      { length: l3Numbers.size },
-      (_, l3) => coreNode[l3Cores.items[l3Cores.starts[l3] ?? 0] ?? 0] ?? 0,
-    ),
     nodeIds: Int32Array.from(nodeNumbers.keys()),
     nodeWords: buildNodeWords(coreOfCpu, coreNode, nodeNumbers.size),
     nodeCells: groupBy(cellNode, nodeNumbers.size),
