@@ -1,0 +1,58 @@
+import type { Placement, PlacementRule } from './choice.ts';
+import type { PlacementScore } from './score.ts';
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+const COLUMNS: readonly [keyof PlacementScore, string][] = [
+  ['sockets', 'socket'],
+  ['numaNodes', 'NUMA node'],
+  ['l3Caches', 'L3 cache'],
+  ['cores', 'core'],
+  ['brokenCores', 'broken core'],
+];
+
+/** What a choice touches, in words: "1 socket, 1 NUMA node, 2 L3 caches, 6 cores, 0 broken cores". */
+export function describeScore(score: PlacementScore): string {
+  return COLUMNS.map(([column, noun]) => count(score[column], noun)).join(', ');
+}
+
+function describeGain(ours: PlacementScore, theirs: PlacementScore): string {
+  const gains = COLUMNS.filter(([column]) => ours[column] !== theirs[column]);
+  return gains.map(([column, noun]) => `${count(ours[column], noun)} instead of ${theirs[column]}`).join(', ');
+}
+
+function describeRule(rule: PlacementRule, score: PlacementScore): string {
+  switch (rule.kind) {
+    case 'best-fit':
+      return 'best fit as the kubelet makes it: the fullest domain that can hold the request, whole cores before single threads';
+    case 'better-than-best-fit':
+      return `better than the kubelet's best fit, and worse in nothing: ${describeGain(score, rule.bestFit)}`;
+    case 'even-shares':
+      return `even shares over the fewest NUMA nodes that allow it: ${[...rule.shares]
+        .map(([node, cpus]) => `${cpus} of node ${node}`)
+        .join(', ')}`;
+    case 'no-even-shares':
+      return 'no NUMA nodes can give even shares of this size, so best fit over all of them';
+    case 'whole-cores':
+      return rule.added === 0
+        ? 'whole physical cores only'
+        : `whole physical cores only, rounded up by ${count(rule.added, 'CPU')}`;
+    case 'one-thread-each':
+      return 'one thread of each core, wholly free cores first';
+    case 'one-domain':
+      return `everything in one ${{ l3Caches: 'L3 cache', numaNodes: 'NUMA node', sockets: 'socket' }[rule.domain]}`;
+    case 'given':
+      return 'the list that was given; all of it is free';
+  }
+}
+
+/** Why these CPUs, in lines: the rule that decided, what they touch, and how many of them are preferred ones. */
+export function explainPlacement({ cpus, score, rule, preferred }: Placement): string[] {
+  return [
+    `Why: ${describeRule(rule, score)}.`,
+    `Touches ${describeScore(score)}.`,
+    ...(preferred === undefined ? [] : [`${preferred} of ${cpus.size} are of the CPUs preferred.`]),
+  ];
+}
