@@ -9,17 +9,19 @@ import {
 } from './core-histogram.ts';
 import { compareRegions, createRegion, type Region, type RegionGoal, servesGoal } from './region.ts';
 
-/** What judging one set of leaves costs, counted in sets that are passed by. */
-const JUDGING_STEPS = 12;
+/** What looking at a set of leaves costs, in sets that are passed by: about its time divided by theirs. */
+function stepsFor(leafCount: number): number {
+  return 4 + (leafCount >> 1);
+}
 
 /** What may be spent on one number of leaves, so that something is left for the next higher one. */
-const STEPS_PER_COUNT_MAX = 160;
+const STEPS_PER_COUNT_MAX = 80;
 
 /** The state of one search; arrays are reused from one choice to the next. */
 export interface LeafSearch {
   census: Census;
   goal: RegionGoal;
-  /** What may still be spent: 1 for a set that is passed by, `JUDGING_STEPS` for one that is judged. */
+  /** What may still be spent: 1 for a set that is passed by, `stepsFor` its leaves for one that is judged. */
   stepsLeft: number;
   /** Where to stop spending on the number of leaves in hand. */
   stepsFloor: number;
@@ -189,8 +191,8 @@ function countLeavesMax(search: LeafSearch): number {
  * candidate's `sockets`, `numaNodes` and `cellFree`. What is better than `best` replaces it.
  */
 export function tryChosenCells(search: LeafSearch): void {
-  search.stepsLeft -= JUDGING_STEPS;
   gatherLeaves(search);
+  search.stepsLeft -= stepsFor(search.leafCount);
   if (!canServe(search)) return;
   const most = countLeavesMax(search);
   search.served = false;
@@ -248,7 +250,7 @@ export function tryLeaves(search: LeafSearch, leaves: Int32Array, count: number)
 }
 
 function judgeCandidate(search: LeafSearch): void {
-  search.stepsLeft -= JUDGING_STEPS;
+  search.stepsLeft -= stepsFor(search.candidate.leafCount);
   const { candidate, best, goal, census } = search;
   sumLeaves(search, candidate.leaves, candidate.leafCount, search.sum);
   if (!judgeCores(candidate, search.sum, goal)) return;

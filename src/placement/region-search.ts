@@ -6,7 +6,7 @@ import type { Region, RegionGoal } from './region.ts';
  * What one search may spend, in steps of `LeafSearch.stepsLeft`. Enough for every set on machines of up to eight L3 caches;
  * on larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
  */
-const STEPS_MAX = 500;
+const STEPS_MAX = 250;
 
 /** The same for a search whose answer is not just better but needed. */
 const STEPS_NEEDED_MAX = 20_000;
@@ -117,7 +117,8 @@ function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: n
     countCell(search, cell, 1);
     leafSearch.stepsLeft -= 1;
     const { sockets, numaNodes } = leafSearch.candidate;
-    if (sockets <= goal.limit.sockets && numaNodes <= goal.limit.numaNodes) {
+    const { sockets: socketsMax, numaNodes: nodesMax } = leafSearch.found ? leafSearch.best : goal.limit;
+    if (sockets <= socketsMax && numaNodes <= nodesMax) {
       if (wanted > 1) chooseCells(search, wanted - 1, i + 1, cpus + (census.cellFree[cell] ?? 0));
       else if (search.large >= leafSearch.largeWanted) tryChosenCells(leafSearch);
     }

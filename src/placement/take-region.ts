@@ -45,32 +45,44 @@ function visitCores(census: Census, region: Region, visit: (core: number) => boo
   }
 }
 
+/** Counts the region's free cores. */
+function countCoresOfRegion(census: Census, region: Region, { counts }: CoreHistogram): void {
+  const { leafCores } = census.index;
+  counts.fill(0);
+  for (let i = 0; i < region.leafCount; i += 1) {
+    const leaf = region.leaves[i] ?? 0;
+    const end = leafCores.starts[leaf + 1] ?? 0;
+    for (let at = leafCores.starts[leaf] ?? 0; at < end; at += 1) {
+      const core = leafCores.items[at] ?? 0;
+      if ((census.coreFree[core] ?? 0) === 0) continue;
+      const slot = slotOf(census, core);
+      counts[slot] = (counts[slot] ?? 0) + 1;
+    }
+  }
+}
+
 /** Takes `cpus` CPUs on as few of the region's cores as possible, breaking a core only if the region says so. */
 export function packRegion(census: Census, region: Region, cpus: number, scratch: TakeRegionScratch): void {
   const { cores, plan } = scratch;
   sortByCount(region.leaves, 0, region.leafCount, census.leafFree);
-  cores.counts.fill(0);
-  visitCores(census, region, (core) => {
-    const slot = slotOf(census, core);
-    cores.counts[slot] = (cores.counts[slot] ?? 0) + 1;
-    return true;
-  });
+  countCoresOfRegion(census, region, cores);
   const unbroken = countUnbrokenCores(cores, cpus);
   const breaks = region.brokenCores > 0 && countFewestCores(cores, cpus) < unbroken;
   if (breaks) planFewestCores(cores, cpus, plan);
   else planUnbrokenCores(cores, cpus, plan);
   const { quotas } = plan;
+  let left = cpus;
   visitCores(census, region, (core) => {
     const slot = slotOf(census, core);
     const quota = quotas[slot] ?? 0;
     if (quota > 0) {
       quotas[slot] = quota - 1;
-      takeFromCore(census, core, Number.POSITIVE_INFINITY);
+      left -= takeFromCore(census, core, Number.POSITIVE_INFINITY);
     } else if (plan.lastCpus > 0 && slot === plan.lastSlot) {
-      takeFromCore(census, core, plan.lastCpus);
+      left -= takeFromCore(census, core, plan.lastCpus);
       plan.lastCpus = 0;
     }
-    return true;
+    return left > 0;
   });
 }
 
