@@ -14,6 +14,7 @@ import { buildSync } from 'esbuild';
 const FLAG_SETS: ReadonlyMap<string, readonly string[]> = new Map([
   ['default', []],
   ['size', ['--max-semi-space-size=1', '--optimize-for-size']],
+  ['size-no-maglev', ['--max-semi-space-size=1', '--optimize-for-size', '--no-maglev']],
   ['size-no-turbofan', ['--max-semi-space-size=1', '--optimize-for-size', '--no-opt']],
   ['size-no-optimiser', ['--max-semi-space-size=1', '--optimize-for-size', '--no-opt', '--no-maglev']],
 ]);
