@@ -14,7 +14,7 @@ const COLUMNS: readonly [keyof PlacementScore, string][] = [
 ];
 
 /** What a choice touches, in words: "1 socket, 1 NUMA node, 2 L3 caches, 6 cores, 0 broken cores". */
-export function describeScore(score: PlacementScore): string {
+function describeScore(score: PlacementScore): string {
   return COLUMNS.map(([column, noun]) => count(score[column], noun)).join(', ');
 }
 

@@ -11,7 +11,7 @@ import {
 import { openWorkspace } from './workspace.ts';
 
 /** Why a case of a batch has no CPUs. */
-export type PlanErrorCode = PlacementErrorCode | 'UnknownTopology' | 'UnknownPolicy';
+type PlanErrorCode = PlacementErrorCode | 'UnknownTopology' | 'UnknownPolicy';
 
 /** The answer to one case; `id` is the case's own, null where the line has none. */
 export type PlanAnswer =

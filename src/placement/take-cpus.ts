@@ -12,7 +12,7 @@ import { scoreCpus } from './score.ts';
 import { takeSingleDomain } from './single-domain.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
-export type { Placement, PlacementRule } from './choice.ts';
+export type { Placement } from './choice.ts';
 export { PlacementError } from './placement-error.ts';
 export type { PlacementScore } from './score.ts';
 
