@@ -1,4 +1,4 @@
-import type { MachineIndex } from './machine-index.ts';
+import type { Lists, MachineIndex } from './machine-index.ts';
 
 /**
  * Free CPUs counted on every level, and what was taken of them so far. The arrays are reused from one choice to the next:
@@ -132,6 +132,14 @@ export function takeFromCore(census: Census, core: number, count: number): numbe
   }
   uncount(census, core, taken);
   return taken;
+}
+
+/** Takes every core of the lists' group. */
+export function takeCores(census: Census, lists: Lists, group: number): void {
+  const end = lists.starts[group + 1] ?? 0;
+  for (let at = lists.starts[group] ?? 0; at < end; at += 1) {
+    takeFromCore(census, lists.items[at] ?? 0, Number.POSITIVE_INFINITY);
+  }
 }
 
 /** Takes one CPU, which must be free. */

@@ -1,5 +1,6 @@
 import type { Census } from './census.ts';
-import { countLeaves, createLeafSearch, type LeafSearch, tryChosenCells, tryLeaves } from './leaf-search.ts';
+import { tryChosenCells, tryLeaves } from './leaf-search.ts';
+import { countLeaves, createLeafSearch, type LeafSearch } from './leaf-search-state.ts';
 import type { Region, RegionGoal } from './region.ts';
 
 /**

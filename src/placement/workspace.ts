@@ -1,5 +1,5 @@
 import type { CpuTopology } from '../topology/topology.ts';
-import { type BestFitScratch, createBestFitScratch } from './best-fit.ts';
+import { type BestFitScratch, createBestFitScratch } from './best-fit-scratch.ts';
 import { type Census, createCensus } from './census.ts';
 import { histogramLength } from './core-histogram.ts';
 import type { ImproveScratch } from './improve.ts';
