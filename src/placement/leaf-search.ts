@@ -7,8 +7,8 @@ function stepsFor(leafCount: number): number {
   return 4 + (leafCount >> 1);
 }
 
-/** What may be spent on one number of leaves, so that something is left for the next higher one. */
-const STEPS_PER_COUNT_MAX = 80;
+/** What may be spent at least on one number of leaves; else half of what is left, so that the next higher one has some too. */
+const STEPS_PER_COUNT = 80;
 
 /** Makes `sum` the cores of the first `count` of `leaves`. */
 function sumLeaves(search: LeafSearch, leaves: Int32Array, count: number, { counts }: CoreHistogram): void {
@@ -94,7 +94,7 @@ export function tryChosenCells(search: LeafSearch): void {
   search.perfect = false;
   for (let wanted = countLeavesMin(search); wanted <= most && !search.served && search.stepsLeft > 0; wanted += 1) {
     search.wanted = wanted;
-    search.stepsFloor = Math.max(0, search.stepsLeft - STEPS_PER_COUNT_MAX);
+    search.stepsFloor = Math.max(0, search.stepsLeft - Math.max(STEPS_PER_COUNT, search.stepsLeft >> 1));
     chooseLeaves(search, 0, 0);
   }
 }

@@ -4,12 +4,17 @@ import { countLeaves, createLeafSearch, type LeafSearch } from './leaf-search-st
 import type { Region, RegionGoal } from './region.ts';
 
 /**
- * What one search may spend, in steps of `LeafSearch.stepsLeft`. Enough for every set on machines of up to eight L3 caches;
- * on larger ones the sets that can hold most come first, and the best by then is taken. It bounds the time of a choice.
+ * What one search may spend, in steps of `LeafSearch.stepsLeft`: it bounds the time of a choice. The sets that can hold most
+ * come first, and the best by the end is taken.
  */
 const STEPS_MAX = 250;
 
-/** The same for a search whose answer is not just better but needed. */
+/** With these steps every set of a small machine is tried: one of few caches and cores, where a choice is cheap anyway. */
+const STEPS_SMALL_MAX = 4000;
+const SMALL_LEAVES_MAX = 8;
+const SMALL_CORES_MAX = 64;
+
+/** For a search whose answer is not just better but needed. */
 const STEPS_NEEDED_MAX = 20_000;
 
 /** A search for regions of one machine, reused from one choice to the next. */
@@ -75,9 +80,15 @@ function countCells(search: RegionSearch): void {
   }
 }
 
+function countStepsMax({ index }: Census, { strictly }: RegionGoal): number {
+  if (!strictly) return STEPS_NEEDED_MAX;
+  const isSmall = index.leafCount <= SMALL_LEAVES_MAX && index.coreCount <= SMALL_CORES_MAX;
+  return isSmall ? STEPS_SMALL_MAX : STEPS_MAX;
+}
+
 /**
  * Finds the smallest region that serves the goal: the fewest cells, in them the fewest leaves, in them the fewest cores.
- * Returns undefined when none does or none was found within `STEPS_MAX`; the result is valid until the next search.
+ * Returns undefined when none does or none was found within the steps allowed; the result is valid until the next search.
  * Column by column it is an optimum wherever sockets, nodes and caches nest and the limit of steps was not reached.
  */
 export function findRegion(search: RegionSearch, census: Census, goal: RegionGoal): Region | undefined {
@@ -85,7 +96,7 @@ export function findRegion(search: RegionSearch, census: Census, goal: RegionGoa
   leafSearch.census = census;
   leafSearch.goal = goal;
   leafSearch.found = false;
-  leafSearch.stepsLeft = goal.strictly ? STEPS_MAX : STEPS_NEEDED_MAX;
+  leafSearch.stepsLeft = countStepsMax(census, goal);
   leafSearch.rankedCount = rankByCount(leafSearch.ranked, census.leafFree);
   search.cellCount = rankByCount(search.cells, census.cellFree);
   countLeaves(leafSearch);
