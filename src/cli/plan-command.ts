@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CpuSet } from '../cpuset/cpu-set.ts';
+import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { BatchTopologiesError, parseBatchTopologies, parseMachine } from '../placement/batch-topologies.ts';
+import { checkCpus } from '../placement/check-cpus.ts';
+import { drawPlacement } from '../placement/draw-placement.ts';
+import { explainPlacement } from '../placement/explain.ts';
+import { answerCase } from '../placement/plan-batch.ts';
+import {
+  PLACEMENT_POLICIES,
+  type Placement,
+  PlacementError,
+  type PlacementPolicy,
+  takeCpus,
+} from '../placement/take-cpus.ts';
+import type { CoreType, CpuTopology } from '../topology/topology.ts';
+
+/** The options of `dracpu plan`, as commander fills them in. */
+interface PlanOptions {
+  readonly topology?: string;
+  readonly free?: CpuSet;
+  readonly taken?: CpuSet;
+  readonly cpus?: number;
+  readonly cpuset?: CpuSet;
+  readonly policy: PlacementPolicy;
+  readonly group?: number;
+  readonly coreType?: CoreType;
+  readonly isolated?: 'prefer' | 'require';
+  readonly roundUp?: boolean;
+  readonly near?: CpuSet;
+  readonly pcieRoot?: string;
+  readonly output: 'text' | 'json';
+  readonly batch?: boolean;
+  readonly topologies?: string;
+}
+
+function parseListArgument(text: string): CpuSet {
+  try {
+    return parseCpuList(text);
+  } catch (error) {
+    if (error instanceof CpuListError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+function parseCountArgument(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('Want a whole number, 1 or more.');
+  return Number(text);
+}
+
+/** A file that cannot be planned with. */
+class PlanFileError extends Error {
+  override readonly name = 'PlanFileError';
+  readonly code = 'UnreadableFile';
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new PlanFileError(`Cannot plan: ${JSON.stringify(path)} is no readable JSON file (${why})`, { cause });
+  }
+}
+
+/** Reads a machine from what `dracpu topology -o json` printed, or from one in the form of a batch's topologies. */
+function readTopology(path: string): CpuTopology {
+  return parseMachine(path, readJson(path));
+}
+
+/** The CPUs to prefer: those named, and those local to a PCIe root. */
+function findNear(topology: CpuTopology, { near, pcieRoot }: PlanOptions, command: Command): CpuSet | undefined {
+  if (pcieRoot === undefined) return near;
+  const root = topology.pcieRoots.find((one) => one.pcieRoot === pcieRoot);
+  if (root) return near ? near.union(root.cpus) : root.cpus;
+  const known = topology.pcieRoots.map((one) => one.pcieRoot).join(', ') || 'none';
+  return command.error(`Cannot plan near PCIe root ${JSON.stringify(pcieRoot)}: the machine has ${known}`, {
+    exitCode: 2,
+  });
+}
+
+function choose(topology: CpuTopology, free: CpuSet, options: PlanOptions, command: Command): Placement {
+  if (options.cpuset) return checkCpus(topology, { free, cpus: options.cpuset });
+  const { cpus, policy, group, coreType, isolated, roundUp } = options;
+  if (cpus === undefined) {
+    return command.error('Cannot plan: neither --cpus nor --cpuset is given; want one of them', { exitCode: 2 });
+  }
+  const near = findNear(topology, options, command);
+  return takeCpus(topology, {
+    free,
+    cpus,
+    policy,
+    ...(group === undefined ? {} : { group }),
+    ...(coreType && { coreType }),
+    ...(isolated && { isolated }),
+    ...(roundUp === undefined ? {} : { roundUp }),
+    ...(near && { near }),
+  });
+}
+
+/** One choice: the CPUs, why, and the picture. */
+function planOne(options: PlanOptions, command: Command): void {
+  if (options.topology === undefined) {
+    command.error('Cannot plan: no --topology is given; name a machine', { exitCode: 2 });
+  }
+  const topology = readTopology(options.topology);
+  const free = options.free ?? topology.online.difference(options.taken ?? topology.offline);
+  const placement = choose(topology, free, options, command);
+  const { cpus, score, rule } = placement;
+  const lines =
+    options.output === 'json'
+      ? [JSON.stringify({ cpus, score, rule: rule.kind, why: explainPlacement(placement) })]
+      : [cpus.toString(), ...explainPlacement(placement), '', ...drawPlacement(topology, { free, cpus })];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Writes and waits while the reader is slow, so that a long batch does not pile up in memory. */
+async function writeLine(line: string): Promise<void> {
+  if (process.stdout.write(`${line}\n`)) return;
+  await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+}
+
+/** Answers the cases on stdin one by one, each in a line on stdout. */
+async function planBatch(path: string): Promise<void> {
+  const topologies = parseBatchTopologies(readJson(path));
+  const now = () => performance.now();
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.trim() !== '') await writeLine(JSON.stringify(answerCase(line, { topologies, now })));
+  }
+}
+
+async function runPlan(options: PlanOptions, command: Command): Promise<void> {
+  try {
+    if (!options.batch) planOne(options, command);
+    else if (options.topologies === undefined) {
+      command.error('Cannot plan a batch: no --topologies is given; name the file of machines', { exitCode: 2 });
+    } else await planBatch(options.topologies);
+  } catch (error) {
+    const isExpected =
+      error instanceof PlacementError || error instanceof BatchTopologiesError || error instanceof PlanFileError;
+    if (!isExpected) throw error;
+    command.error(error.message, { exitCode: 1 });
+  }
+}
+
+/** Adds `plan`: which CPUs a request would get on a machine and why, or with `--batch` many requests at once. */
+export function addPlanCommand(program: Command): void {
+  const plan = program.command('plan').description('show which CPUs a request would get, and why');
+  plan
+    .option('--topology <machine>', 'JSON file of a machine')
+    .addOption(new Option('--free <list>', 'CPUs that are free; default: all online ones').argParser(parseListArgument))
+    .addOption(new Option('--taken <list>', 'CPUs that are not free').argParser(parseListArgument).conflicts('free'))
+    .option('--cpus <number>', 'how many are wanted', parseCountArgument)
+    .addOption(
+      new Option('--cpuset <list>', 'check this list instead of choosing')
+        .argParser(parseListArgument)
+        .conflicts('cpus'),
+    )
+    .addOption(new Option('--policy <policy>', 'how to choose').choices(PLACEMENT_POLICIES).default('packed'))
+    .option('--group <number>', 'distributed: hand out CPUs in groups of this size', parseCountArgument)
+    .addOption(new Option('--core-type <type>', 'only CPUs of this type').choices(['standard', 'p-core', 'e-core']))
+    .addOption(new Option('--isolated <how>', 'take isolated CPUs first, or only them').choices(['prefer', 'require']))
+    .option('--round-up', 'full-cores: take up to a core more rather than refuse')
+    .option('--near <list>', 'CPUs to prefer', parseListArgument)
+    .option('--pcie-root <root>', 'prefer the CPUs local to this PCIe root')
+    .addOption(new Option('-o, --output <form>', 'what to print').choices(['text', 'json']).default('text'))
+    .option('--batch', 'answer the cases on stdin, one JSON object a line')
+    .option('--topologies <file>', 'batch: JSON file of machines by name')
+    .action((options: PlanOptions) => runPlan(options, plan));
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BatchTopologiesError, parseBatchTopologies } from './batch-topologies.ts';
+
+const cpu = { cpu: 0, core: 0, socket: 0, numaNode: 0 };
+
+test('parseBatchTopologies groups CPUs by core, socket, node and cache', () => {
+  const cpus = [
+    { ...cpu, cpu: 2, l3Cache: 5, coreType: 'p-core' },
+    { ...cpu, l3Cache: 5, coreType: 'p-core' },
+    { ...cpu, cpu: 1, core: 9, numaNode: 3, coreType: 'e-core', isolated: true },
+  ];
+  const topology = parseBatchTopologies({ one: { cpus } }).get('one');
+  assert.deepEqual(
+    topology?.cpus.map((row) => [row.cpu, row.siblings.toString(), row.l3Cache, row.coreType]),
+    [
+      [0, '0,2', 5, 'p-core'],
+      [1, '1', undefined, 'e-core'],
+      [2, '0,2', 5, 'p-core'],
+    ],
+  );
+  assert.deepEqual(
+    topology?.numaNodes.map(({ numaNode, cpus }) => [numaNode, cpus.toString()]),
+    [
+      [0, '0,2'],
+      [3, '1'],
+    ],
+  );
+  assert.deepEqual(
+    [topology?.online.toString(), topology?.isolated.toString(), topology?.l3Caches.length],
+    ['0-2', '1', 1],
+  );
+});
+
+for (const [json, message] of [
+  [[], 'Cannot read the topologies: want an object of machines by name'],
+  [{ a: {} }, 'Cannot read topology "a": it has no "cpus"; want a list of one CPU or more'],
+  [{ a: { cpus: [7] } }, 'Cannot read topology "a": entry 0 of "cpus": 7 is no object'],
+  [{ a: { cpus: [cpu, cpu] } }, 'Cannot read topology "a": it has 2 CPUs, of which 1 repeat an id'],
+  [
+    { a: { cpus: [{ ...cpu, core: -1 }] } },
+    'Cannot read topology "a": entry 0 of "cpus": core is -1; want a whole number from 0 to 65535',
+  ],
+  [
+    { a: { cpus: [{ ...cpu, coreType: 'big' }] } },
+    'Cannot read topology "a": entry 0 of "cpus": coreType is "big"; want one of standard, p-core, e-core',
+  ],
+] as const) {
+  test(`parseBatchTopologies refuses ${JSON.stringify(json)}`, () => {
+    assert.throws(
+      () => parseBatchTopologies(json),
+      (error) => error instanceof BatchTopologiesError && error.message === message,
+    );
+  });
+}

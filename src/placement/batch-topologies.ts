@@ -1,0 +1,114 @@
+import { CPU_ID_MAX, CpuSet } from '../cpuset/cpu-set.ts';
+import type { CoreType, Cpu, CpuTopology } from '../topology/topology.ts';
+
+/** A topologies file that cannot be used. The message names the machine and the CPU. */
+export class BatchTopologiesError extends Error {
+  override readonly name = 'BatchTopologiesError';
+  readonly code = 'InvalidTopologies';
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const CORE_TYPES: readonly CoreType[] = ['standard', 'p-core', 'e-core'];
+
+function readId(row: Fields, field: string, fail: (why: string) => never): number {
+  const value = row[field];
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= CPU_ID_MAX) return value;
+  return fail(`${field} is ${JSON.stringify(value)}; want a whole number from 0 to ${CPU_ID_MAX}`);
+}
+
+/** One CPU; `siblings` are filled in by the caller, who knows the others. */
+function readCpu(row: unknown, fail: (why: string) => never): Cpu {
+  if (!isFields(row)) return fail(`${JSON.stringify(row)} is no object`);
+  const coreType = CORE_TYPES.find((type) => type === (row['coreType'] ?? 'standard'));
+  if (!coreType) return fail(`coreType is ${JSON.stringify(row['coreType'])}; want one of ${CORE_TYPES.join(', ')}`);
+  const isolated = row['isolated'] ?? false;
+  if (typeof isolated !== 'boolean') return fail(`isolated is ${JSON.stringify(isolated)}; want true or false`);
+  const core = readId(row, 'core', fail);
+  const socket = readId(row, 'socket', fail);
+  return {
+    cpu: readId(row, 'cpu', fail),
+    core,
+    coreId: core,
+    socket,
+    socketId: socket,
+    numaNode: readId(row, 'numaNode', fail),
+    l3Cache: row['l3Cache'] === undefined ? undefined : readId(row, 'l3Cache', fail),
+    die: undefined,
+    cluster: undefined,
+    siblings: CpuSet.empty,
+    coreType,
+    isolated,
+  };
+}
+
+/** The CPUs of each group, in ascending order of the group's number. */
+function groupCpus(cpus: readonly Cpu[], groupOf: (cpu: Cpu) => number | undefined): [number, CpuSet][] {
+  const groups = Map.groupBy(cpus, groupOf);
+  return [...groups]
+    .flatMap(([group, members]): [number, CpuSet][] =>
+      group === undefined ? [] : [[group, CpuSet.from(members.map(({ cpu }) => cpu))]],
+    )
+    .sort(([a], [b]) => a - b);
+}
+
+function assembleTopology(rows: readonly Cpu[]): CpuTopology {
+  const coreCpus = new Map(groupCpus(rows, ({ core }) => core));
+  const cpus = rows
+    .map((row) => ({ ...row, siblings: coreCpus.get(row.core) ?? CpuSet.empty }))
+    .sort((a, b) => a.cpu - b.cpu);
+  const socketOfCore = new Map(cpus.map(({ core, socket }) => [core, socket]));
+  return {
+    cpus,
+    sockets: groupCpus(cpus, ({ socket }) => socket).map(([socket, set]) => ({ socket, socketId: socket, cpus: set })),
+    cores: [...coreCpus].map(([core, set]) => ({ core, coreId: core, socket: socketOfCore.get(core) ?? 0, cpus: set })),
+    l3Caches: groupCpus(cpus, ({ l3Cache }) => l3Cache).map(([l3Cache, set]) => ({
+      l3Cache,
+      l3CacheId: l3Cache,
+      cpus: set,
+      sizeKiB: undefined,
+    })),
+    numaNodes: groupCpus(cpus, ({ numaNode }) => numaNode).map(([numaNode, set]) => ({
+      numaNode,
+      cpus: set,
+      distances: undefined,
+    })),
+    pcieRoots: [],
+    online: CpuSet.from(cpus.map(({ cpu }) => cpu)),
+    offline: CpuSet.empty,
+    isolated: CpuSet.from(cpus.filter(({ isolated }) => isolated).map(({ cpu }) => cpu)),
+    nohzFull: CpuSet.empty,
+    problems: [],
+  };
+}
+
+/**
+ * Reads one machine: `{"cpus":[{"cpu","core","socket","numaNode","l3Cache"?,"coreType"?,"isolated"?}]}`. More keys do not
+ * matter, so that what `dracpu topology -o json` prints is one too.
+ * @throws BatchTopologiesError naming the machine and the entry that is wrong.
+ */
+export function parseMachine(name: string, machine: unknown): CpuTopology {
+  const fail = (why: string): never => {
+    throw new BatchTopologiesError(`Cannot read topology ${JSON.stringify(name)}: ${why}`);
+  };
+  const rows = isFields(machine) ? machine['cpus'] : undefined;
+  if (!Array.isArray(rows) || rows.length === 0) return fail('it has no "cpus"; want a list of one CPU or more');
+  const cpus = rows.map((row, i) => readCpu(row, (why) => fail(`entry ${i} of "cpus": ${why}`)));
+  const ids = new Set(cpus.map(({ cpu }) => cpu));
+  if (ids.size !== cpus.length)
+    return fail(`it has ${cpus.length} CPUs, of which ${cpus.length - ids.size} repeat an id`);
+  return assembleTopology(cpus);
+}
+
+/**
+ * Reads the machines of a batch (CONTRACTS, `dracpu plan --batch`), by name.
+ * @throws BatchTopologiesError naming the machine and the entry that is wrong.
+ */
+export function parseBatchTopologies(json: unknown): Map<string, CpuTopology> {
+  if (!isFields(json)) throw new BatchTopologiesError('Cannot read the topologies: want an object of machines by name');
+  return new Map(Object.entries(json).map(([name, machine]) => [name, parseMachine(name, machine)]));
+}
