@@ -17,6 +17,8 @@ export interface Census {
   readonly l3Free: Int32Array;
   /** Free CPUs in all. */
   total: number;
+  /** Whether CPUs were taken since the levels above the cores were counted; see `countLevels`. */
+  isStale: boolean;
 }
 
 /** An empty census of a machine, to be filled by `countFree`. */
@@ -32,6 +34,7 @@ export function createCensus(index: MachineIndex): Census {
     socketFree: new Int32Array(index.socketCount),
     l3Free: new Int32Array(index.l3Count),
     total: 0,
+    isStale: false,
   };
 }
 
@@ -65,9 +68,20 @@ function countCores(census: Census, words: Uint32Array): void {
 
 /** Starts over with the free CPUs in `words`; nothing is taken yet. */
 export function countFree(census: Census, words: Uint32Array): void {
-  const { index, coreFree, leafFree, cellFree, nodeFree, socketFree, l3Free } = census;
   countCores(census, words);
   census.takenWords.fill(0);
+  census.isStale = true;
+  countLevels(census);
+}
+
+/**
+ * Brings the counts above the cores up to date. Taking CPUs changes only their cores' counts, because a choice takes many
+ * cores between two looks at the levels above.
+ */
+export function countLevels(census: Census): void {
+  if (!census.isStale) return;
+  census.isStale = false;
+  const { index, coreFree, leafFree, cellFree, nodeFree, socketFree, l3Free } = census;
   leafFree.fill(0);
   cellFree.fill(0);
   nodeFree.fill(0);
@@ -112,6 +126,7 @@ export function copyCensus(from: Census, to: Census): void {
   to.socketFree.set(from.socketFree);
   to.l3Free.set(from.l3Free);
   to.total = from.total;
+  to.isStale = from.isStale;
 }
 
 /** Takes the lowest free CPUs of a core, `count` at most; returns how many. */
@@ -153,15 +168,8 @@ export function takeCpu(census: Census, cpu: number): void {
 }
 
 function uncount(census: Census, core: number, taken: number): void {
-  const { index } = census;
-  const leaf = index.coreLeaf[core] ?? 0;
-  const cell = index.leafCell[leaf] ?? 0;
-  const l3 = index.leafL3[leaf] ?? -1;
-  add(census.coreFree, core, -taken);
-  add(census.leafFree, leaf, -taken);
-  add(census.cellFree, cell, -taken);
-  add(census.nodeFree, index.cellNode[cell] ?? 0, -taken);
-  add(census.socketFree, index.cellSocket[cell] ?? 0, -taken);
-  if (l3 >= 0) add(census.l3Free, l3, -taken);
+  const { coreFree } = census;
+  coreFree[core] = (coreFree[core] ?? 0) - taken;
   census.total -= taken;
+  census.isStale = true;
 }

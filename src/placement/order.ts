@@ -1,4 +1,4 @@
-import type { Census } from './census.ts';
+import { type Census, countLevels } from './census.ts';
 
 /** Orders `ids[from .. to]` by a number, lower first, then by id; in place. Lists are short: insertion sort allocates nothing. */
 export function sortByCount(ids: Int32Array, from: number, to: number, count: ArrayLike<number>): void {
@@ -27,6 +27,7 @@ export const ANY_NODE = -1;
  * @param node only the cells of this node; ANY_NODE for all.
  */
 export function orderCells(census: Census, cells: Int32Array, node = ANY_NODE): number {
+  countLevels(census);
   const { index, cellFree, nodeFree, socketFree } = census;
   const { cellCount, cellNode, cellSocket, nodesFirst } = index;
   const outer = nodesFirst ? cellNode : cellSocket;
