@@ -20,54 +20,67 @@ function imbalance(left: readonly number[]): number {
   return left.reduce((sum, cpus) => sum + cpus * cpus, 0);
 }
 
+type Distance = ShareRequest['distance'];
+
 /**
- * Chooses the members of a set one by one from those with the most CPUs. Where more nodes have the same number than are
- * wanted, they come nearest first, or where no distances are known in the order of the list.
+ * Chooses the `count` members of a set that have the most CPUs. Where more nodes have the same number than are wanted,
+ * they come nearest first, or where no distances are given in the order of the list.
  */
 function chooseFullest(
   candidates: readonly number[],
   left: readonly number[],
   count: number,
-  request: ShareRequest,
+  distance?: Distance,
 ): number[] {
-  const chosen: number[] = [];
-  const open = new Set(candidates);
-  while (chosen.length < count && open.size > 0) {
-    const most = Math.max(...[...open].map((node) => left[node] ?? 0));
-    const ties = [...open].filter((node) => left[node] === most);
-    const next = pickNearest(ties, chosen, count - chosen.length, request);
-    for (const node of next) {
-      chosen.push(node);
-      open.delete(node);
-    }
-  }
-  return chosen.sort((a, b) => a - b);
+  const ranked = [...candidates].sort((a, b) => (left[b] ?? 0) - (left[a] ?? 0) || a - b);
+  const least = left[ranked[Math.min(count, ranked.length) - 1] ?? 0];
+  const chosen = ranked.filter((node) => (left[node] ?? 0) > (least ?? 0));
+  const ties = ranked.filter((node) => left[node] === least);
+  const wanted = count - chosen.length;
+  const picked = distance && ties.length > wanted ? pickNearest(ties, chosen, wanted, distance) : ties.slice(0, wanted);
+  return [...chosen, ...picked].sort((a, b) => a - b);
 }
 
-/** Of `ties` as many as `count`, each time the one with the smallest sum of distances to those chosen before. */
+/**
+ * Of `ties` as many as `count`, each time the one with the smallest sum of distances to those chosen before; where none was
+ * chosen before, from each of them on, and the best of these.
+ */
 function pickNearest(
   ties: readonly number[],
   chosen: readonly number[],
   count: number,
-  { distance }: ShareRequest,
-): number[] {
-  if (ties.length <= count || !distance) return ties.slice(0, count);
-  const sumTo = (node: number, others: readonly number[]) =>
-    others.reduce((sum, other) => sum + distance(node, other), 0);
-  const growFrom = (seed: readonly number[]) => {
-    const picked = [...seed];
-    let cost = picked.reduce((sum, node) => sum + sumTo(node, chosen), 0);
-    while (picked.length < count) {
-      const around = [...chosen, ...picked];
-      const rest = ties.filter((node) => !picked.includes(node));
-      const nearest = rest.reduce((best, node) => (sumTo(node, around) < sumTo(best, around) ? node : best));
-      cost += sumTo(nearest, around);
-      picked.push(nearest);
-    }
-    return { picked, cost };
-  };
-  const grown = (chosen.length > 0 ? [[]] : ties.map((node) => [node])).map(growFrom);
-  return grown.reduce((best, one) => (one.cost < best.cost ? one : best)).picked;
+  distance: NonNullable<Distance>,
+): readonly number[] {
+  const seeds = chosen.length > 0 ? [chosen] : ties.map((node) => [node]);
+  const grown = seeds.map((seed) => growNearest(ties, seed, count - (chosen.length > 0 ? 0 : 1), distance));
+  const best = grown.reduce((best, one) => (one.cost < best.cost ? one : best));
+  return best.picked.filter((node) => !chosen.includes(node));
+}
+
+/** Adds `count` of `ties` to the seed, nearest first; O(count n). */
+function growNearest(
+  ties: readonly number[],
+  seed: readonly number[],
+  count: number,
+  distance: NonNullable<Distance>,
+): { picked: number[]; cost: number } {
+  const picked = [...seed];
+  let open = ties
+    .filter((node) => !seed.includes(node))
+    .map((node) => ({
+      node,
+      sum: seed.reduce((sum, other) => sum + distance(node, other), 0),
+    }));
+  let cost = 0;
+  for (let i = 0; i < count; i += 1) {
+    const nearest = open.reduce((best, one) => (one.sum < best.sum ? one : best));
+    cost += nearest.sum;
+    picked.push(nearest.node);
+    open = open
+      .filter((one) => one !== nearest)
+      .map(({ node, sum }) => ({ node, sum: sum + distance(node, nearest.node) }));
+  }
+  return { picked, cost };
 }
 
 /** Hands out groups in turns to those of `nodes` that still have one; undefined if they have too few. */
@@ -90,14 +103,14 @@ function dealGroups(
 
 /**
  * Gives what the even share leaves over to the nodes that then are in best balance. All nodes of the set are tried as receivers
- * first, then ever fewer of the fullest, so that of equal balances the widest distribution is kept.
+ * first, then ever fewer of the fullest, so that of equal balances the widest distribution is kept. Where there are fewer
+ * groups than receivers, only so many get one: the fullest.
  */
-function shareRemainder(nodes: readonly number[], left: readonly number[], groups: number, request: ShareRequest) {
-  const { group } = request;
+function shareRemainder(nodes: readonly number[], left: readonly number[], groups: number, group: number) {
   const receivers = nodes.filter((node) => (left[node] ?? 0) >= group);
   let best: { extra: number[]; imbalance: number } | undefined;
-  for (let count = receivers.length; count >= 1; count -= 1) {
-    const extra = dealGroups(chooseReceivers(receivers, left, { count, groups }, request), left, groups, group);
+  for (let count = Math.min(receivers.length, groups); count >= 1; count -= 1) {
+    const extra = dealGroups(chooseFullest(receivers, left, count), left, groups, group);
     if (!extra) continue;
     const after = imbalance(left.map((cpus, node) => cpus - (extra[node] ?? 0) * group));
     if (!best || after < best.imbalance) best = { extra, imbalance: after };
@@ -105,15 +118,12 @@ function shareRemainder(nodes: readonly number[], left: readonly number[], group
   return best?.extra;
 }
 
-/** The fullest nodes in the order of the list; where only the first few of them get a group, those few are the fullest. */
-function chooseReceivers(
-  receivers: readonly number[],
-  left: readonly number[],
-  { count, groups }: { count: number; groups: number },
-  request: ShareRequest,
-): readonly number[] {
-  if (groups >= count) return chooseFullest(receivers, left, count, request);
-  return chooseFullest(receivers, left, groups, request);
+/** Whether the fullest nodes can each give an even share and all together the rest in groups. */
+function canShare(ranked: readonly number[], count: number, { cpus, group }: ShareRequest): boolean {
+  const share = Math.floor(cpus / count / group) * group;
+  if ((ranked[count - 1] ?? 0) < share) return false;
+  const groups = ranked.slice(0, count).reduce((sum, free) => sum + Math.floor(free / group), 0);
+  return groups * group >= cpus;
 }
 
 /**
@@ -122,21 +132,20 @@ function chooseReceivers(
  * leaves the machine's free CPUs most balanced. Returns undefined where no set can.
  *
  * The KEP's text tries every set of nodes. That is not needed: what is taken off a node changes the sum of squares of the
- * free CPUs the more, the more it has, so a best set always consists of the fullest nodes. For n nodes this takes at
- * most n steps of O(n^3), and it ends on every input.
+ * free CPUs the more, the more it has, so a best set always consists of the fullest nodes. For n nodes this takes O(n^3)
+ * steps at most, and it ends on every input.
  */
 export function shareOutCpus(request: ShareRequest): NodeShares | undefined {
-  const { cpus, group, free } = request;
-  const nodes = free.map((_, node) => node);
+  const { cpus, group, free, distance } = request;
+  const ranked = [...free].sort((a, b) => b - a);
   const nodesMax = Math.min(cpus / group, free.length);
-  for (let count = 1; count <= nodesMax; count += 1) {
-    const chosen = chooseFullest(nodes, free, count, request);
-    const share = Math.floor(cpus / count / group) * group;
-    if (chosen.some((node) => (free[node] ?? 0) < share)) continue;
-    const left = free.map((here, node) => (chosen.includes(node) ? here - share : here));
-    const groups = (cpus - share * count) / group;
-    const extraGroups = groups === 0 ? free.map(() => 0) : shareRemainder(chosen, left, groups, request);
-    if (extraGroups) return { even: free.map((_, node) => (chosen.includes(node) ? share : 0)), extraGroups };
-  }
-  return undefined;
+  let count = 1;
+  while (count <= nodesMax && !canShare(ranked, count, request)) count += 1;
+  if (count > nodesMax) return undefined;
+  const chosen = new Set(chooseFullest([...free.keys()], free, count, distance));
+  const share = Math.floor(cpus / count / group) * group;
+  const left = free.map((here, node) => (chosen.has(node) ? here - share : here));
+  const groups = (cpus - share * count) / group;
+  const extraGroups = groups === 0 ? free.map(() => 0) : shareRemainder([...chosen], left, groups, group);
+  return extraGroups && { even: free.map((_, node) => (chosen.has(node) ? share : 0)), extraGroups };
 }
