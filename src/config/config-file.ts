@@ -1,6 +1,7 @@
 import { nearestName, suggestName } from '../lib/nearest-name.ts';
 import { ConfigError, type ConfigErrorCode, type ConfigProblem } from './config-error.ts';
 import { CONFIG_API_VERSION, type Option, type OptionName, optionRows } from './options.ts';
+import type { ValueKind } from './values.ts';
 import type { Place, YamlEntry } from './yaml-entries.ts';
 
 /** A value of the file as text, and where it stands. */
@@ -12,11 +13,17 @@ export interface FileValue extends Place {
 const FILE_LENGTH_MAX = 1_048_576;
 
 const API_VERSION_KEY = 'apiVersion';
-const JSON_TYPES = { string: 'string', boolean: 'boolean', integer: 'number' } as const;
 const rowsByKey = new Map(
   optionRows.flatMap(([name, row]) => (row.key === undefined ? [] : [[row.key, { name, row }]])),
 );
 const allowedKeys = [API_VERSION_KEY, ...[...rowsByKey].flatMap(([key, { row }]) => (row.notInFile ? [] : [key]))];
+
+/** The value as a flag would have it, or undefined when it is of another type than wanted. */
+function writePlain(plain: unknown, type: ValueKind<unknown>['type']): string | undefined {
+  if (typeof plain === 'string') return type === 'string' ? plain : undefined;
+  if (typeof plain === 'boolean') return type === 'boolean' ? String(plain) : undefined;
+  return typeof plain === 'number' && type === 'integer' ? String(plain) : undefined;
+}
 
 function describeWrongType({ key, plain, source }: YamlEntry, row: Option<unknown>): string {
   const { type } = row.value;
@@ -71,10 +78,10 @@ class FileReader {
       this.report('UnknownKey', keyPlace, `unknown key ${JSON.stringify(key)}${hint}`);
     } else if (plain === null) {
       // A key without a value leaves the default, as it does in the reference.
-    } else if (typeof plain === JSON_TYPES[known.row.value.type]) {
-      this.values.set(known.name, { text: String(plain as string | number | boolean), ...valuePlace });
     } else {
-      this.report('WrongType', valuePlace, describeWrongType(entry, known.row));
+      const text = writePlain(plain, known.row.value.type);
+      if (text === undefined) this.report('WrongType', valuePlace, describeWrongType(entry, known.row));
+      else this.values.set(known.name, { text, ...valuePlace });
     }
   }
 }
