@@ -1,4 +1,14 @@
-import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, type Pair, parseAllDocuments } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Pair,
+  parseAllDocuments,
+} from 'yaml';
 
 /** A place in a text; both count from 1. */
 export interface Place {
@@ -23,10 +33,15 @@ export interface YamlProblem {
   readonly state: string;
 }
 
-/** The entries in their order, repeated keys too; none when there are problems. */
+/** The entries in their order, repeated keys too, and what is wrong with the text. */
 export interface YamlEntries {
   readonly entries: readonly YamlEntry[];
   readonly problems: readonly YamlProblem[];
+}
+
+/** Whether a node is an alias of nothing. */
+function isLost(document: Document, node: unknown): node is Alias {
+  return isAlias(node) && node.resolve(document) === undefined;
 }
 
 type FindPlace = (offset: number | undefined) => Place;
@@ -77,6 +92,10 @@ export function readYamlEntries(text: string): YamlEntries {
   const contents = document?.contents;
   if (problems.length > 0 || !document || !contents) return { entries: [], problems };
   if (isMap(contents)) {
+    const lost = contents.items.flatMap(({ key, value }) => [key, value]).filter((node) => isLost(document, node));
+    problems.push(
+      ...lost.map(({ source, range }) => ({ place: findPlace(range?.[0]), state: `alias *${source} has no anchor` })),
+    );
     return { entries: contents.items.map((pair) => toEntry(document, pair, findPlace)), problems };
   }
   if (!isScalar(contents) || contents.value !== null) {
