@@ -1,6 +1,6 @@
 import type { DeviceMode } from '../devices/device.ts';
 import type { LogFields } from '../lib/log.ts';
-import { options, type Settings } from './options.ts';
+import { optionRows, type Settings } from './options.ts';
 
 /** What the daemon runs with: every option, checked, the two of the device mode joined. */
 export type Config = Omit<Settings, 'cpuDeviceMode' | 'groupBy'> & { readonly deviceMode: DeviceMode };
@@ -11,21 +11,23 @@ export function toConfig({ cpuDeviceMode, groupBy, ...settings }: Settings): Con
   return { ...settings, deviceMode };
 }
 
+/** An address as people write it, "" for none. */
+function writeAddress(address: Config['bindAddress']): string {
+  if (!address) return '';
+  const { host = '', port } = address;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** The effective configuration as the fields of one log line, under the names that people set. */
 export function describeConfig({ deviceMode, ...settings }: Config): LogFields {
-  const rows: Readonly<Record<string, { key?: string; flag?: string; environment?: string }>> = options;
-  const fields: Record<string, unknown> = {
+  const values: Readonly<Record<string, unknown>> = {
+    ...settings,
     cpuDeviceMode: deviceMode.kind,
     groupBy: deviceMode.kind === 'grouped' ? deviceMode.groupBy : undefined,
+    bindAddress: writeAddress(settings.bindAddress),
+    reservedCpus: settings.reservedCpus.toString(),
   };
-  for (const [name, value] of Object.entries(settings)) {
-    const row = rows[name];
-    fields[row?.key ?? row?.flag ?? row?.environment ?? name] = value;
-  }
-  const { bindAddress } = settings;
-  return {
-    ...fields,
-    bindAddress: bindAddress && `${bindAddress.host ?? ''}:${bindAddress.port}`,
-    reservedCPUs: settings.reservedCpus.toString(),
-  };
+  return Object.fromEntries(
+    optionRows.map(([name, { key, flag, environment }]) => [key ?? flag ?? environment ?? name, values[name]]),
+  );
 }

@@ -1,0 +1,76 @@
+/**
+ * Writes what documentation has from tables in the program: the configuration file's JSON schema, and the tables of options
+ * and metrics between marker comments. `src/config/reference-docs.test.ts` says when this must be run again.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describeDefault } from '../src/config/help.ts';
+import { describeConfigSchema } from '../src/config/json-schema.ts';
+import { optionRows } from '../src/config/options.ts';
+import { describeMetrics } from '../src/metrics/describe-metrics.ts';
+
+/** A cell of a Markdown table. */
+const cell = (text: string) => text.replaceAll('|', '\\|');
+const code = (text: string | undefined) => (text === undefined ? '' : `\`${cell(text)}\``);
+const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+
+function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
+}
+
+function formatOptions(): string {
+  const rows = optionRows.map(([, option]) => {
+    const { key, flag, environment, value, notInFile, help, deprecatedFlag } = option;
+    const flagText = flag === undefined ? '' : code(`${flag.length === 1 ? '-' : '--'}${flag}`);
+    const values = value.allowed?.map(code).join(', ') ?? code(value.placeholder || 'true|false');
+    return [
+      notInFile === undefined ? code(key) : '',
+      `${flagText}${deprecatedFlag ? ' (deprecated)' : ''}`,
+      code(environment),
+      values,
+      option.default === '' ? describeDefault(option) : code(option.default),
+      cell(help),
+    ];
+  });
+  return formatTable(['key', 'flag', 'environment', 'values', 'default', 'what it does'], rows);
+}
+
+function formatMetrics(): string {
+  const rows = describeMetrics().map(({ name, type, labels, help }) => [
+    code(name),
+    type,
+    labels.map(code).join(', '),
+    cell(help),
+  ]);
+  return formatTable(['name', 'type', 'labels', 'what it says'], rows);
+}
+
+/** JSON with short lists on one line, as the repository's formatter has it. */
+function formatJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  return `${text.replace(/\[\s+([^\]]*?)\s+\]/g, (_, items: string) => `[${items.replace(/\s*\n\s*/g, ' ')}]`)}\n`;
+}
+
+/** Replaces what stands between the two marker comments of a section. */
+function replaceSection(text: string, name: string, content: string): string {
+  const [start, end] = [`<!-- generated: ${name} -->`, '<!-- end -->'];
+  const from = text.indexOf(start);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new RangeError(`Cannot fill section ${name}: the page has no ${start} ... ${end}`);
+  return `${text.slice(0, from + start.length)}\n${content}\n${text.slice(to)}`;
+}
+
+/** Every generated file with the text it should have, by its path from the root of the repository. */
+export function generateReference(readText: (path: string) => string): ReadonlyMap<string, string> {
+  const pages = [
+    { path: 'docs/configuration.md', section: 'options', content: formatOptions() },
+    { path: 'docs/metrics.md', section: 'metrics', content: formatMetrics() },
+  ];
+  return new Map([
+    ['docs/driverconfig.schema.json', formatJson(describeConfigSchema())],
+    ...pages.map(({ path, section, content }) => [path, replaceSection(readText(path), section, content)] as const),
+  ]);
+}
+
+if (import.meta.main) {
+  for (const [path, text] of generateReference((path) => readFileSync(path, 'utf8'))) writeFileSync(path, text);
+}
