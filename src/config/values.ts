@@ -3,7 +3,7 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
 
 /** A value that was read, or what is wanted instead of the text that was given. */
-export type ReadValue<T> = { readonly value: T } | { readonly want: string };
+type ReadValue<T> = { readonly value: T } | { readonly want: string };
 
 /** A kind of option value: how it is written and what it becomes. */
 export interface ValueKind<T> {

@@ -28,7 +28,7 @@ export interface YamlEntry {
 }
 
 /** What makes a text no flat YAML file. */
-export interface YamlProblem {
+interface YamlProblem {
   readonly place: Place;
   readonly state: string;
 }

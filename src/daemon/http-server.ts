@@ -13,7 +13,7 @@ export interface HttpReply {
 export type HttpRoute = (url: URL) => HttpReply | Promise<HttpReply>;
 
 /** Where the server listens; no host means every address, IPv4 and IPv6. */
-export interface HttpAddress {
+interface HttpAddress {
   readonly host: string | undefined;
   readonly port: number;
 }

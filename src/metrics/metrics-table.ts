@@ -1,7 +1,7 @@
 import type { DomainUsage, MetricsState } from './metrics-state.ts';
 
 /** A value of a gauge with the values of its labels. */
-export interface Sample {
+interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
 }

@@ -10,10 +10,10 @@ import {
 } from './metrics-table.ts';
 
 /** Whether an operation did what was asked. */
-export type OperationResult = 'success' | 'error';
+type OperationResult = 'success' | 'error';
 
 /** Where the driver reports events that are counted. Methods never throw and may be passed on without their object. */
-export interface MetricsRecorder {
+interface MetricsRecorder {
   /** A claim was prepared or not. */
   readonly recordPrepare: (result: OperationResult, durationMs: number) => void;
   /** A claim was unprepared or not. */
