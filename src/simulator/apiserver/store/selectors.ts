@@ -14,18 +14,19 @@ export interface Selection {
 /** Longest selector text that is read. */
 const SELECTOR_LENGTH_MAX = 4096;
 
+const KEY = '([A-Za-z0-9][A-Za-z0-9_./-]*)';
+/** `key`, `!key`, `key=value`, `key in (a,b)`: key, operator, values. */
+const LABEL_TERM = new RegExp(`^!?\\s*${KEY}\\s*(?:(==|=|!=)\\s*([A-Za-z0-9_.-]*)|\\s(in|notin)\\s*\\(([^()]*)\\))?$`);
+
 /** Splits at commas outside parentheses. */
 function splitTerms(selector: string): string[] {
   return selector.split(/,(?![^(]*\))/).map((term) => term.trim());
 }
 
 function labelPredicate(term: string): (value: string | undefined) => boolean {
-  const [, , operator = '', right = ''] = LABEL_TERM.exec(term) ?? [];
-  const values = right
-    .replace(/^\(|\)$/g, '')
-    .split(',')
-    .map((value) => value.trim());
-  switch (operator.trim()) {
+  const [, , comparison, value = '', membership, list = ''] = LABEL_TERM.exec(term) ?? [];
+  const values = membership === undefined ? [value] : list.split(',').map((item) => item.trim());
+  switch (comparison ?? membership ?? '') {
     case '=':
     case '==':
       return (value) => value === values[0];
@@ -39,8 +40,6 @@ function labelPredicate(term: string): (value: string | undefined) => boolean {
       return term.startsWith('!') ? (value) => value === undefined : (value) => value !== undefined;
   }
 }
-
-const LABEL_TERM = /^!?\s*([A-Za-z0-9][A-Za-z0-9_./-]*)\s*(==|=|!=|\s(?:in|notin)\s)?\s*(\([^()]*\)|[A-Za-z0-9_.-]*)$/;
 
 /**
  * Reads a label selector.
