@@ -13,6 +13,11 @@ const SLICES = '/apis/resource.k8s.io/v1/resourceslices';
 const CLAIMS = '/apis/resource.k8s.io/v1/namespaces/default/resourceclaims';
 const TABLE = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' };
 
+/** A length-delimited protobuf field, shorter than 128 bytes. */
+function field(number: number, value: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.from([number * 8 + 2, value.length]), Buffer.from(value)]);
+}
+
 async function startServer(t: TestContext, options: ApiServerOptions = {}): Promise<ApiServer> {
   const server = await ApiServer.start(options);
   t.after(() => server.stop());
@@ -56,6 +61,18 @@ describe('ApiServer', () => {
     const applied = await call(server, `${path}?fieldManager=me`, { method: 'PATCH', body, headers });
     assert.equal(applied.code, 201);
     assert.deepEqual(applied.body.data, { a: '1' });
+  });
+
+  it('reads what kubectl sends as protobuf', async () => {
+    // What `kubectl create configmap c --from-literal=a=b` puts on the wire, less its empty fields.
+    const metadata = field(1, field(1, 'proto'));
+    const data = field(2, Buffer.concat([field(1, 'a'), field(2, 'b')]));
+    const typeMeta = field(1, Buffer.concat([field(1, 'v1'), field(2, 'ConfigMap')]));
+    const body = Buffer.concat([Buffer.from('k8s\0'), typeMeta, field(2, Buffer.concat([metadata, data]))]);
+    const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+    const path = '/api/v1/namespaces/default/configmaps';
+    const made = await call(server, path, { method: 'POST', body: body.toString('utf8'), headers });
+    assert.deepEqual([made.code, made.body.metadata?.name, made.body.data], [201, 'proto', { a: 'b' }]);
   });
 
   it('writes the status through its subresource', async () => {

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
 import { errorText } from '../../../lib/log.ts';
+import { readProtobufObject } from './protobuf-body.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 
 /** Largest request body in bytes (apiserver MaxRequestBodyBytes). */
 const BODY_LENGTH_MAX = 3 * 1024 * 1024;
 
-/** Reads the whole body of a request as text. */
-async function readText(request: IncomingMessage): Promise<string> {
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let lengthBytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -17,7 +17,7 @@ async function readText(request: IncomingMessage): Promise<string> {
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** The media type of a request's body, without parameters. */
@@ -26,12 +26,14 @@ export function mediaType(request: IncomingMessage): string {
 }
 
 /**
- * Reads a JSON or YAML body, undefined when there is none.
+ * Reads a JSON or YAML body, or the little protobuf that kubectl sends; undefined when there is none.
  * @throws StatusError UnsupportedMediaType, RequestEntityTooLarge or BadRequest.
  */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
   const type = mediaType(request);
   const isYaml = type.endsWith('yaml');
+  const bytes = await readBytes(request);
+  if (type === 'application/vnd.kubernetes.protobuf') return readProtobufObject(bytes);
   if (!isYaml && !type.endsWith('json')) {
     const supported = 'application/json, application/yaml';
     throw new StatusError(
@@ -39,7 +41,7 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
       `the body of the request was in an unknown format - accepted media types include: ${supported}`,
     );
   }
-  const text = await readText(request);
+  const text = bytes.toString('utf8');
   if (text.trim() === '') return undefined;
   try {
     return isYaml && !text.trimStart().startsWith('{') ? (parse(text) as unknown) : (JSON.parse(text) as unknown);

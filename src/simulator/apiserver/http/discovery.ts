@@ -18,8 +18,16 @@ function groupDocument(group: string, versions: readonly string[]): object {
 }
 
 function resourceEntries(kind: ResourceKind): object[] {
-  const { plural, singular, namespaced, shortNames } = kind;
-  const main = { name: plural, singularName: singular, namespaced, kind: kind.kind, verbs: VERBS, shortNames };
+  const { plural, singular, namespaced, shortNames, categories } = kind;
+  const main = {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind: kind.kind,
+    verbs: VERBS,
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categories.length === 0 ? {} : { categories }),
+  };
   const parts = Object.entries(kind.subresources).map(([name, subresource]) => ({
     name: `${plural}/${name}`,
     singularName: '',
@@ -27,7 +35,7 @@ function resourceEntries(kind: ResourceKind): object[] {
     kind: subresource.kind === 'action' ? subresource.bodyKind : kind.kind,
     verbs: subresource.kind === 'action' ? ['create'] : ['get', 'patch', 'update'],
   }));
-  return [shortNames.length > 0 ? main : { ...main, shortNames: undefined }, ...parts];
+  return [main, ...parts];
 }
 
 /** The discovery document at a path (/api, /apis, a group or a group version), undefined where there is none. */

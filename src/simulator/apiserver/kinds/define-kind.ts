@@ -12,6 +12,7 @@ export function defineKind(definition: KindDefinition): ResourceKind {
     version: 'v1',
     singular: definition.kind.toLowerCase(),
     shortNames: [],
+    categories: [],
     type: definition.kind,
     hasGeneration: false,
     subresources: {},

@@ -156,6 +156,7 @@ export const PODS = defineKind({
   kind: 'Pod',
   namespaced: true,
   shortNames: ['po'],
+  categories: ['all'],
   hasGeneration: true,
   subresources: {
     status: { kind: 'part', path: 'status' },

@@ -42,6 +42,8 @@ export interface ResourceKind {
   readonly singular: string;
   readonly kind: string;
   readonly shortNames: readonly string[];
+  /** Groups of resources it belongs to, such as "all" of `kubectl get all`. */
+  readonly categories: readonly string[];
   readonly namespaced: boolean;
   /** Name of its type in the field tables. */
   readonly type: string;
