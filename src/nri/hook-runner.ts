@@ -105,8 +105,10 @@ export class HookRunner {
         abort.abort(signal.reason);
         if (settle('failed', signal.reason)) reject(signal.reason as Error);
       };
-      const timer = setTimeout(expire, timeoutMs);
+      // A timer cannot hold what is not finite; then only the end of the call ends the waiting.
+      const timer = Number.isFinite(timeoutMs) ? setTimeout(expire, timeoutMs) : undefined;
       signal.addEventListener('abort', end, { once: true });
+      if (signal.aborted) end();
       result.then(
         (answer) => settle('answered') && resolve(answer),
         (error: unknown) => settle('failed', error) && reject(error),

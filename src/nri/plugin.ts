@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerUpdate } from '../gen/nri.ts';
+import { Backoff } from '../lib/backoff.ts';
 import { errorText, type Log, silentLog } from '../lib/log.ts';
-import { type RetryPolicy, retryDelayMs } from '../lib/retry-delay.ts';
 import { connectSocket, DEFAULT_NRI_SOCKET } from './connect.ts';
 import type { NriHandlers } from './handlers.ts';
 import { type HookReport, HookRunner } from './hook-runner.ts';
@@ -12,7 +12,7 @@ import { takesUnsolicitedUpdates } from './runtime-info.ts';
 import { NriSession } from './session.ts';
 
 /** A new container is not ours to change while we are away, so that we come back soon and keep trying for ever. */
-const RETRY: RetryPolicy = { baseMs: 50, maxMs: 3000 };
+const RETRY = { initialMs: 50, maxMs: 3000 };
 
 /** A session that held this long, in milliseconds, was good: the next loss is the first failure again. */
 const GOOD_SESSION_MS = 10_000;
@@ -156,13 +156,18 @@ export class NriPlugin {
 
   /** The loop of a started plugin: session after session, with a pause between them. */
   async #keepConnected(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(RETRY);
     let failures = 0;
     while (!signal.aborted) {
       this.#step({ step: 'connect' });
       const startMs = performance.now();
       const cause = await this.#runSession(signal);
-      failures = performance.now() - startMs > GOOD_SESSION_MS ? 1 : failures + 1;
-      if (!signal.aborted) await this.#pause(cause, failures, signal);
+      if (performance.now() - startMs > GOOD_SESSION_MS) {
+        backoff.reset();
+        failures = 0;
+      }
+      failures += 1;
+      if (!signal.aborted) await this.#pause({ cause, failures, delayMs: backoff.nextMs() }, signal);
     }
     this.#step({ step: 'stop' });
   }
@@ -198,10 +203,10 @@ export class NriPlugin {
     });
   }
 
-  async #pause(cause: Error, failures: number, signal: AbortSignal): Promise<void> {
-    const delayMs = retryDelayMs(RETRY, failures);
-    this.#step({ step: 'lost', cause, failures, delayMs });
-    await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+  async #pause(loss: { cause: Error; failures: number; delayMs: number }, signal: AbortSignal): Promise<void> {
+    this.#step({ step: 'lost', ...loss });
+    // Unlike lib's sleep this one keeps the process alive: a plugin waits for its runtime, for ever if need be.
+    await sleep(loss.delayMs, undefined, { signal }).catch(() => undefined);
   }
 
   #step(step: NriPluginStep): void {
