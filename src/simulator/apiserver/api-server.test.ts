@@ -134,6 +134,13 @@ describe('ApiServer', () => {
     ['a label selector that it cannot read', `${PODS}?labelSelector=%3D%3D`, {}, 400, /label/],
     ['a field selector that it does not serve', `${PODS}?fieldSelector=spec.x=1`, {}, 400, /field label not supported/],
     [
+      'to apply the status of nothing',
+      `${PODS}/none/status?fieldManager=me`,
+      { method: 'PATCH', body: pod('none'), headers: { 'content-type': 'application/apply-patch+yaml' } },
+      404,
+      /not found/,
+    ],
+    [
       'what is not valid',
       SLICES,
       { method: 'POST', body: { metadata: { name: 'x' }, spec: {} } },
@@ -249,6 +256,13 @@ describe('ApiServer watches', () => {
     assert.equal(await events.next(), undefined);
   });
 
+  it('refuse a resourceVersion that is none', async (t) => {
+    const server = await startServer(t);
+    const events = await watch(server, '/api/v1/pods?watch=true&resourceVersion=x');
+    const { type, object } = (await events.next())!;
+    assert.deepEqual([type, object.code], ['ERROR', 400]);
+  });
+
   it('mark the end of the initial objects', async (t) => {
     const server = await startServer(t);
     server.store.create('configmaps', { metadata: { name: 'a' } });
@@ -336,12 +350,17 @@ describe('ApiServer faults', () => {
     assert.equal((await call(server, SLICES)).code, 404);
     assert.equal((await call(server, '/apis/resource.k8s.io/v1')).code, 404);
     assert.equal((await call(server, PODS)).code, 200);
+    server.unserved.clear();
+    assert.equal((await call(server, SLICES)).code, 200);
   });
 
   it('ask for a token where one is required', async (t) => {
     const server = await startServer(t, { requiredToken: 'secret' });
     assert.equal((await call(server, PODS)).code, 401);
-    assert.equal((await call(server, PODS, { headers: { authorization: 'Bearer secret' } })).code, 200);
+    const headers = { authorization: 'Bearer secret' };
+    assert.equal((await call(server, PODS, { headers })).code, 200);
+    server.requiredToken = 'rotated';
+    assert.equal((await call(server, PODS, { headers })).code, 401);
   });
 });
 

@@ -22,9 +22,9 @@ export interface ApiServerOptions extends StoreOptions {
   readonly port?: number;
   /** Version that /version tells. */
   readonly gitVersion?: string;
-  /** Group versions that are not served ("resource.k8s.io/v1"), as on an older cluster. */
+  /** Group versions that are not served at first. */
   readonly unserved?: readonly string[];
-  /** The bearer token that every request must carry; none is asked for by default. */
+  /** The bearer token to ask for; none by default. */
   readonly requiredToken?: string;
   readonly log?: Log;
 }
@@ -42,19 +42,23 @@ export class ApiServer {
   readonly faults = new Faults();
   /** What was asked for. */
   readonly counts = new RequestCounts();
-  readonly #options: ApiServerOptions;
+  /** Group versions that are not served ("resource.k8s.io/v1"), as on an older cluster; may be changed. */
+  readonly unserved: Set<string>;
+  /** The bearer token that every request must carry; none is asked for when undefined. May be changed. */
+  requiredToken: string | undefined;
+  readonly #gitVersion: string;
   readonly #log: Log;
-  readonly #served: readonly ResourceKind[];
   readonly #controllers: readonly (() => void)[];
   #server: Server;
   #port: number;
 
   private constructor(options: ApiServerOptions) {
-    this.#options = options;
+    this.unserved = new Set(options.unserved);
+    this.requiredToken = options.requiredToken;
+    this.#gitVersion = options.gitVersion ?? DEFAULT_GIT_VERSION;
     this.#log = options.log ?? silentLog;
     this.#port = options.port ?? 0;
     this.store = new ObjectStore(options);
-    this.#served = [...this.store.kinds.values()].filter((kind) => !options.unserved?.includes(apiVersionOf(kind)));
     this.#controllers = [startGarbageCollector(this.store), startNamespaceController(this.store)];
     for (const name of NAMESPACES) this.store.create('namespaces', { metadata: { name } });
     this.#server = this.#newServer();
@@ -65,6 +69,10 @@ export class ApiServer {
     const server = new ApiServer(options);
     await server.resume();
     return server;
+  }
+
+  get #served(): ResourceKind[] {
+    return [...this.store.kinds.values()].filter((kind) => !this.unserved.has(apiVersionOf(kind)));
   }
 
   /** Base URL, without a slash at the end. */
@@ -137,7 +145,7 @@ export class ApiServer {
   }
 
   #authenticate(message: IncomingMessage): void {
-    const { requiredToken } = this.#options;
+    const { requiredToken } = this;
     if (requiredToken === undefined || message.headers.authorization === `Bearer ${requiredToken}`) return;
     throw new StatusError('Unauthorized', 'Unauthorized');
   }
@@ -151,7 +159,7 @@ export class ApiServer {
   }
 
   #document(path: string): object | undefined {
-    if (path === '/version') return versionDocument(this.#options.gitVersion ?? DEFAULT_GIT_VERSION);
+    if (path === '/version') return versionDocument(this.#gitVersion);
     if (path === '/openapi/v3') return openApiIndex(this.#served);
     if (path.startsWith('/openapi/v3/')) return openApiDocument(path.slice('/openapi/v3/'.length), this.#served);
     return discoveryDocument(path, this.#served, `${HOST}:${this.#port}`);

@@ -2,7 +2,7 @@
 export type JsonObject = { [key: string]: unknown };
 
 /** metav1 OwnerReference. */
-export interface OwnerReference {
+interface OwnerReference {
   apiVersion: string;
   kind: string;
   name: string;

@@ -24,7 +24,7 @@ export interface Node extends KubeObject {
 }
 
 /** Amounts a container or pod asks for, and the claims it uses. */
-export interface ResourceRequirements {
+interface ResourceRequirements {
   requests?: Record<string, string>;
   limits?: Record<string, string>;
   claims?: { name: string; request?: string }[];
@@ -101,7 +101,7 @@ export interface Pod extends KubeObject {
 }
 
 /** core/v1 ObjectReference. */
-export interface ObjectReference {
+interface ObjectReference {
   apiVersion?: string;
   kind?: string;
   namespace?: string;
@@ -112,7 +112,7 @@ export interface ObjectReference {
 }
 
 /** core/v1 Event. */
-export interface Event extends KubeObject {
+interface Event extends KubeObject {
   involvedObject: ObjectReference;
   type?: string;
   reason?: string;
@@ -126,12 +126,12 @@ export interface Event extends KubeObject {
 }
 
 /** A CEL expression over `device`. */
-export interface DeviceSelectorSource {
+interface DeviceSelectorSource {
   cel?: { expression: string };
 }
 
 /** Configuration for one driver. */
-export interface OpaqueConfiguration {
+interface OpaqueConfiguration {
   driver: string;
   parameters?: Record<string, unknown>;
 }
@@ -260,7 +260,7 @@ export interface ClaimConsumer {
 }
 
 /** What a driver tells of an allocated device (KEP-4817). */
-export interface AllocatedDeviceStatus {
+interface AllocatedDeviceStatus {
   driver: string;
   pool: string;
   device: string;
@@ -276,7 +276,7 @@ export interface ResourceClaim extends KubeObject {
 }
 
 /** resource.k8s.io/v1 ResourceClaimTemplate. */
-export interface ResourceClaimTemplate extends KubeObject {
+interface ResourceClaimTemplate extends KubeObject {
   spec: {
     metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
     spec: ResourceClaimSpec;

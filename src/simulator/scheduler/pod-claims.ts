@@ -1,7 +1,7 @@
 import type { Pod, PodResourceClaim, ResourceClaim } from '../apiserver/object-types.ts';
 
 /** The claim that a pod's entry stands for now. */
-export type PodClaim =
+type PodClaim =
   | { readonly kind: 'found'; readonly claim: ResourceClaim }
   | { readonly kind: 'missing'; readonly reason: string };
 

@@ -51,12 +51,12 @@ export class Scheduler {
     if (this.#isStopped) return;
     this.#pending ??= setImmediate(() => {
       this.#pending = undefined;
-      this.runOnce();
+      this.#runOnce();
     });
   }
 
   /** Looks at every pod and claim once. */
-  runOnce(): void {
+  #runOnce(): void {
     generatePodClaims(this.#store, this.#failures);
     releaseUnusedClaims(this.#store);
     const waiting = this.#store.list('pods').items.filter((pod) => this.#isWaiting(pod));

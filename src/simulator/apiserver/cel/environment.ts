@@ -12,7 +12,7 @@ export class CelQuantity {
 }
 
 /** Thrown when an expression meets a value it cannot work with. */
-export class SelectorValueError extends Error {
+class SelectorValueError extends Error {
   override readonly name = 'SelectorValueError';
   readonly code = 'SelectorValue';
 }

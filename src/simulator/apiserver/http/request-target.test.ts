@@ -20,6 +20,7 @@ describe('parseTarget', () => {
     ['/api/v1/widgets', undefined],
     ['/metrics', undefined],
     ['/', undefined],
+    ['/api/v1/pods/%zz', undefined],
   ];
   for (const [path, expected] of targets) {
     it(`reads ${path} as ${expected ?? 'no resource'}`, () => {

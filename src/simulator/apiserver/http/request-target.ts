@@ -11,6 +11,18 @@ export interface ResourceTarget {
 /** Subresources of a namespace, which look like resources within it. */
 const NAMESPACE_SUBRESOURCES = ['status', 'finalize'];
 
+/** The steps of a path, undefined when it is not well encoded. */
+function segmentsOf(path: string): string[] | undefined {
+  try {
+    return path
+      .split('/')
+      .filter((segment) => segment !== '')
+      .map((segment) => decodeURIComponent(segment));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Group, version and the rest of a path below /api or /apis. */
 function splitGroup(segments: readonly string[]): { group: string; version: string; rest: string[] } | undefined {
   const [root, ...others] = segments;
@@ -25,8 +37,7 @@ function splitGroup(segments: readonly string[]): { group: string; version: stri
 
 /** Reads a path such as /apis/resource.k8s.io/v1/namespaces/shop/resourceclaims/db/status; undefined when it is none. */
 export function parseTarget(path: string, kinds: Iterable<ResourceKind>): ResourceTarget | undefined {
-  const segments = path.split('/').filter((segment) => segment !== '');
-  const split = splitGroup(segments.map((segment) => decodeURIComponent(segment)));
+  const split = splitGroup(segmentsOf(path) ?? []);
   if (!split) return undefined;
   const { group, version, rest } = split;
   let namespace: string | undefined;

@@ -11,14 +11,14 @@ export interface TableColumn {
 }
 
 /** A subresource that writes one part of the object and nothing else. */
-export interface PartSubresource {
+interface PartSubresource {
   readonly kind: 'part';
   /** Dotted path of the part. */
   readonly path: string;
 }
 
 /** A subresource that takes a body of its own kind and changes the object with it. */
-export interface ActionSubresource {
+interface ActionSubresource {
   readonly kind: 'action';
   readonly bodyKind: string;
   /** The changed object; `draft` may be changed and returned. */
@@ -26,7 +26,7 @@ export interface ActionSubresource {
 }
 
 /** Another API's view of objects that are stored under another key. */
-export interface KindAlias {
+interface KindAlias {
   readonly of: string;
   toStored(object: KubeObject): KubeObject;
   fromStored(object: KubeObject): KubeObject;

@@ -12,10 +12,11 @@ const SUFFIX_LENGTH = 5;
 const GENERATE_NAME_LENGTH_MAX = 58;
 
 /** Five random letters, as the API server appends them to `generateName`. */
-export function randomSuffix(random: () => number = Math.random): string {
-  return Array.from({ length: SUFFIX_LENGTH }, () => SUFFIX_LETTERS[Math.floor(random() * SUFFIX_LETTERS.length)]).join(
-    '',
-  );
+function randomSuffix(): string {
+  return Array.from(
+    { length: SUFFIX_LENGTH },
+    () => SUFFIX_LETTERS[Math.floor(Math.random() * SUFFIX_LETTERS.length)],
+  ).join('');
 }
 
 /** RFC 3339 with whole seconds, as metav1.Time is written. */

@@ -4,7 +4,7 @@ import type { ResourceKind } from '../kinds/resource-kind.ts';
 import { deepFreeze, type KubeObject } from '../kube-object.ts';
 import type { ObjectOf } from '../object-types.ts';
 import { applyPatch, type Patch } from '../patch/apply-patch.ts';
-import { alreadyExists, notFound, StatusError } from '../status-error.ts';
+import { alreadyExists, badRequest, notFound, StatusError } from '../status-error.ts';
 import { deletionOf, isReadyToGo, markDeleted, type DeleteOptions } from './deletion.ts';
 import { objectName } from './object-meta.ts';
 import { type ChangeRequest, decodeAs, prepareChange, prepareNew, type WriteContext } from './prepare-object.ts';
@@ -78,15 +78,16 @@ function toStored(kind: ResourceKind, input: object): object {
  */
 export class ObjectStore {
   readonly kinds: ReadonlyMap<string, ResourceKind>;
+  /** Which fields are taken; may be changed, as by a new configuration of the server. */
+  featureGates: FeatureGates;
   readonly #objects = new Map<string, Map<string, KubeObject>>();
   readonly #log: WatchLog;
-  readonly #gates: FeatureGates;
   readonly #now: () => Date;
   #resourceVersion = FIRST_RESOURCE_VERSION;
 
   constructor(options: StoreOptions = {}) {
     this.kinds = new Map((options.kinds ?? KINDS).map((kind) => [kind.key, kind]));
-    this.#gates = options.featureGates ?? {};
+    this.featureGates = options.featureGates ?? {};
     this.#now = options.now ?? (() => new Date());
     this.#log = new WatchLog(FIRST_RESOURCE_VERSION, options.historyLength);
     for (const kind of this.kinds.values()) if (!kind.alias) this.#objects.set(kind.key, new Map());
@@ -158,7 +159,8 @@ export class ObjectStore {
   patch<R extends string>(resource: R, name: string, patch: Patch, options: ObjectOptions = {}): ObjectOf<R> {
     const kind = this.#kind(resource);
     const found = this.#table(kind).get(keyOf(kind, name, options.namespace));
-    if (!found && patch.type !== 'apply') throw notFound(objectName(kind, name));
+    const isNew = !found && patch.type === 'apply' && options.subresource === undefined;
+    if (!found && !isNew) throw notFound(objectName(kind, name));
     const current = found && shown(kind, found);
     const request = { kind, now: this.#now(), subresource: options.subresource };
     const patched = applyPatch(current, patch, request);
@@ -221,7 +223,10 @@ export class ObjectStore {
     if (resourceVersion === '' || resourceVersion === '0') {
       for (const object of this.list(resource, options).items) listener({ type: 'ADDED', object });
     } else {
-      for (const event of this.#log.since(Number(resourceVersion), target)) deliver(event);
+      const from = Number(resourceVersion);
+      if (!Number.isInteger(from))
+        throw badRequest(`Cannot watch from resourceVersion "${resourceVersion}": not a number`);
+      for (const event of this.#log.since(from, target)) deliver(event);
     }
     return this.#log.subscribe(target, this.#resourceVersion, deliver);
   }
@@ -248,7 +253,7 @@ export class ObjectStore {
 
   /** Writes always use the kind under which objects are stored. */
   #context(kind: ResourceKind): WriteContext {
-    return { kind: this.#kind(storageOf(kind)), gates: this.#gates, now: this.#now() };
+    return { kind: this.#kind(storageOf(kind)), gates: this.featureGates, now: this.#now() };
   }
 
   #change(kind: ResourceKind, current: KubeObject, change: Change): KubeObject {

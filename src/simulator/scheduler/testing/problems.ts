@@ -23,7 +23,7 @@ export function sliceOf(devices: readonly Device[], spec: Partial<ResourceSlice[
 }
 
 /** A class for all devices of the driver, with configuration. */
-export const CPU_CLASS: DeviceClass = {
+const CPU_CLASS: DeviceClass = {
   apiVersion: 'resource.k8s.io/v1',
   kind: 'DeviceClass',
   metadata: { ...metadata, name: 'dra.cpu' },
