@@ -94,8 +94,9 @@ export class CpuSet implements Iterable<number> {
     return word === undefined ? undefined : this.#words.length * WORD_BITS - 1 - Math.clz32(word);
   }
 
+  /** False for whatever is no CPU id. */
   has(cpu: number): boolean {
-    return ((this.#words[cpu >>> 5] ?? 0) & (1 << (cpu & 31))) !== 0;
+    return cpu >>> 0 === cpu && ((this.#words[cpu >>> 5] ?? 0) & (1 << (cpu & 31))) !== 0;
   }
 
   union(other: CpuSet): CpuSet {
@@ -168,7 +169,9 @@ export class CpuSet implements Iterable<number> {
   /** The Linux cpu mask: 32-bit words in hexadecimal, highest first, "ff,ffffffff"; "00000000" for the empty set. */
   toMask(): string {
     if (this.isEmpty) return '00000000';
-    return Array.from(this.#words, (word) => word.toString(16).padStart(8, '0')).reverse().join(',');
+    return Array.from(this.#words, (word) => word.toString(16).padStart(8, '0'))
+      .reverse()
+      .join(',');
   }
 
   toJSON(): string {

@@ -15,15 +15,22 @@ export class CpuListError extends Error {
   }
 }
 
-/** One item of a list as [first, last]. */
-function parseItem(item: string, fail: (code: CpuListErrorCode, why: string) => never): [number, number] {
+type Fail = (code: CpuListErrorCode, why: string) => never;
+
+/** Says what is wrong with an item that is neither an id nor a range. */
+function refuseItem(item: string, fail: Fail): never {
   if (item === '') fail('EmptyItem', 'has an empty item; want ids and ranges between single commas');
   if (/\s/.test(item)) fail('Spaces', `has a space in ${JSON.stringify(item)}; want none`);
   if (/[:/]/.test(item)) fail('Stride', `has a stride in ${JSON.stringify(item)}; want plain ranges such as "0-3"`);
+  return fail('NotANumber', `has ${JSON.stringify(item)}; want an id such as "4" or a range such as "0-3"`);
+}
+
+/** One item of a list as [first, last]. */
+function parseItem(item: string, fail: Fail): [number, number] {
   const match = /^(\d+)(?:-(\d+))?$/.exec(item);
-  if (!match) fail('NotANumber', `has ${JSON.stringify(item)}; want an id such as "4" or a range such as "0-3"`);
-  const first = Number(match?.[1]);
-  const last = match?.[2] === undefined ? first : Number(match[2]);
+  if (!match) return refuseItem(item, fail);
+  const first = Number(match[1]);
+  const last = match[2] === undefined ? first : Number(match[2]);
   if (first > CPU_ID_MAX || last > CPU_ID_MAX) {
     fail('Overflow', `has ${JSON.stringify(item)}; the highest CPU id is ${CPU_ID_MAX}`);
   }
@@ -44,14 +51,14 @@ export function parseCpuList(text: string): CpuSet {
   const fail = (code: CpuListErrorCode, why: string): never => {
     throw new CpuListError(code, `Cannot read the CPU list ${JSON.stringify(list)}: it ${why}`);
   };
-  const words = new Uint32Array((CPU_ID_MAX + 1) / 32);
-  let length = 0;
-  for (const item of list.split(',')) {
-    const [first, last] = parseItem(item, fail);
+  const ranges = list.split(',').map((item) => parseItem(item, fail));
+  let highest = 0;
+  for (const [, last] of ranges) highest = Math.max(highest, last);
+  const words = new Uint32Array((highest >>> 5) + 1);
+  for (const [first, last] of ranges) {
     for (let cpu = first; cpu <= last; cpu += 1) words[cpu >>> 5] = (words[cpu >>> 5] ?? 0) | (1 << (cpu & 31));
-    length = Math.max(length, (last >>> 5) + 1);
   }
-  return CpuSet.fromWords(words.subarray(0, length));
+  return CpuSet.fromWords(words);
 }
 
 /**
