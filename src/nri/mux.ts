@@ -139,6 +139,8 @@ export class Mux {
     trunk.on('error', (error) => this.close(error));
     trunk.on('end', () => this.close());
     trunk.on('close', () => this.close());
+    // A socket that is gone already says nothing any more.
+    if (trunk.destroyed) queueMicrotask(() => this.close());
   }
 
   /** Opens a connection; ids are 1 and up. Open it before the peer can send on it. */

@@ -85,7 +85,7 @@ test('NriPlugin sets the CPUs of new containers and of others with them', async 
   assert.equal(String(await runtime.actualCpus(shared)), '0-7');
 });
 
-test('NriPlugin sees the devices of CDI in the environment, and forged entries as they are', async (context) => {
+test('NriPlugin sees the environment of CDI devices after that of the pod, forged entries and all', async (context) => {
   const { nriSocketPath, cdiDirectory, startContainer } = await startRuntime(context);
   const spec = {
     cdiVersion: '0.8.0',
@@ -103,7 +103,7 @@ test('NriPlugin sees the devices of CDI in the environment, and forged entries a
     },
   });
   await startContainer('db', ['DRA_CPUSET_u1=0-7', 'DRA_CPUSET_x=0-7', 'A=b'], ['dra.k8s.io/cpu=claim-u1']);
-  assert.deepEqual(env, [['DRA_CPUSET_x=0-7', 'A=b', 'DRA_CPUSET_u1=4-5']]);
+  assert.deepEqual(env, [['DRA_CPUSET_u1=0-7', 'DRA_CPUSET_x=0-7', 'A=b', 'DRA_CPUSET_u1=4-5']]);
 });
 
 test('NriPlugin is given a state that needs many messages as one', async (context) => {
@@ -176,12 +176,13 @@ test('NriPlugin answers a hook whose handler never returns in time, and serves t
   const { id } = await startContainer('web');
   await runtime.stopContainer(id, 100);
   assert.deepEqual(runtime.plugins, ['90-test']);
-  assert.equal(aborted, 2);
+  assert.equal(aborted, 3);
   const outcomes = reports.map(({ hook, outcome }) => [hook, outcome]);
   assert.deepEqual(outcomes, [
     ['Configure', 'answered'],
     ['Synchronize', 'answered'],
     ['CreateContainer', 'overdue'],
+    ['StopContainer', 'overdue'],
     ['CreateContainer', 'answered'],
     ['StartContainer', 'answered'],
     ['StopContainer', 'overdue'],

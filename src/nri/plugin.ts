@@ -210,14 +210,15 @@ export class NriPlugin {
   }
 
   #step(step: NriPluginStep): void {
-    const state = nextPluginState(this.#state, step);
-    if (state === this.#state) return;
+    const previous = this.#state;
+    const state = nextPluginState(previous, step);
+    if (state === previous) return;
     this.#state = state;
-    this.#logState(state);
+    this.#logState(state, previous);
     this.#options.onState?.(state);
   }
 
-  #logState(state: NriPluginState): void {
+  #logState(state: NriPluginState, previous: NriPluginState): void {
     if (state.kind === 'synchronized') {
       const { name, version, nriVersion = 'unknown' } = state.runtime;
       this.#log.info('NRI plugin synchronised', { runtime: name, version, nriVersion });
@@ -225,7 +226,7 @@ export class NriPlugin {
       const { cause, failures, delayMs } = state;
       const fields = { reason: errorText(cause), failures, retryInMs: Math.round(delayMs) };
       // A runtime that stays away is worth one line, not one a second.
-      if (failures === 1) this.#log.warn('NRI connection lost', fields);
+      if (failures === 1 || previous.kind === 'synchronized') this.#log.warn('NRI connection lost', fields);
       else this.#log.debug('NRI connection still lost', fields);
     }
   }

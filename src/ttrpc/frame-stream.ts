@@ -27,6 +27,8 @@ export class FrameStream {
     stream.on('error', (error) => this.close(error));
     stream.on('end', () => this.close());
     stream.on('close', () => this.close());
+    // A stream that is gone already says nothing any more.
+    if (stream.destroyed) queueMicrotask(() => this.close());
   }
 
   get closed(): boolean {

@@ -73,10 +73,3 @@ export async function resolveCdiDevices(directory: string, ids: readonly string[
   }
   return ids.flatMap((id) => devices.get(id)?.env ?? []);
 }
-
-/** The pod's environment with the devices' over it: an entry of the same name is replaced. */
-export function mergeEnv(podEnv: readonly string[], deviceEnv: readonly string[]): string[] {
-  const nameOf = (entry: string) => entry.split('=', 1)[0];
-  const replaced = new Set(deviceEnv.map(nameOf));
-  return [...podEnv.filter((entry) => !replaced.has(nameOf(entry))), ...deviceEnv];
-}

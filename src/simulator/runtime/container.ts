@@ -36,7 +36,7 @@ export interface ContainerRecord {
   readonly id: string;
   readonly sandbox: Sandbox;
   readonly config: ContainerConfig;
-  /** The pod's environment and the devices'. */
+  /** The pod's environment, then the devices'; a name may occur twice, and the last one counts for the process. */
   readonly env: readonly string[];
   readonly createdAtMs: number;
   state: 'created' | 'running' | 'exited';

@@ -4,7 +4,7 @@ import { parseCpuList } from '../../cpuset/parse.ts';
 import { KeyedQueue } from '../../lib/keyed-queue.ts';
 import { errorText, type Log } from '../../lib/log.ts';
 import { TtrpcError } from '../../ttrpc/status.ts';
-import { mergeEnv, resolveCdiDevices } from './cdi-devices.ts';
+import { resolveCdiDevices } from './cdi-devices.ts';
 import {
   type ContainerConfig,
   type ContainerRecord,
@@ -141,7 +141,7 @@ export class Runtime {
         id: newId(),
         sandbox,
         config,
-        env: mergeEnv(config.env, deviceEnv),
+        env: [...config.env, ...deviceEnv],
         createdAtMs: Date.now(),
         state: 'created',
         cpus: config.cpusetCpus ?? '',
@@ -265,24 +265,35 @@ export class Runtime {
   /** Lets plugins choose a new container's CPUs and change others'. */
   async #askAboutCreation(container: ContainerRecord): Promise<void> {
     const messages = [toPodMessage(container.sandbox), toContainerMessage(container)] as const;
-    const { cpus, changes } = await this.#nri.createContainer(...messages).catch((error: unknown) => {
+    const { cpus, changes } = await this.#nri.createContainer(...messages).catch(async (error: unknown) => {
+      await this.#undoCreation(container);
       throw refused('failed to get NRI adjustment for container', error);
     });
     if (cpus !== '') container.cpus = cpus;
     await this.#applyChanges(changes);
   }
 
+  /** The real runtime ends and removes a container, as far as plugins can see, that one of them has refused. */
+  async #undoCreation(container: ContainerRecord): Promise<void> {
+    await this.#tellOfEnd(container);
+    await this.#notify(Event.REMOVE_CONTAINER, container);
+  }
+
+  async #tellOfEnd(container: ContainerRecord): Promise<void> {
+    const messages = [toPodMessage(container.sandbox), toContainerMessage(container)] as const;
+    try {
+      await this.#applyChanges(await this.#nri.stopContainer(...messages));
+    } catch (error) {
+      this.#logEventFailure(Event.STOP_CONTAINER, error);
+    }
+  }
+
   /** Waits for a container's end and tells the plugins, once, however it came. */
   async #whenEnded(container: ContainerRecord, launched: LaunchedContainer): Promise<void> {
-    const exitCode = await launched.exited;
+    await launched.exited;
     await this.#exclusively(async () => {
       container.state = 'exited';
-      const messages = [toPodMessage(container.sandbox), toContainerMessage(container)] as const;
-      try {
-        await this.#applyChanges(await this.#nri.stopContainer(...messages));
-      } catch (error) {
-        this.#log.warn('NRI StopContainer failed', { container: container.id, exitCode, reason: errorText(error) });
-      }
+      await this.#tellOfEnd(container);
     });
   }
 
@@ -332,7 +343,7 @@ export class Runtime {
     await this.#nri.notify(event, toPodMessage(sandbox)).catch((error: unknown) => this.#logEventFailure(event, error));
   }
 
-  #logEventFailure(event: PlainEvent, error: unknown): void {
+  #logEventFailure(event: Event, error: unknown): void {
     this.#log.warn('NRI event failed', { event, reason: errorText(error) });
   }
 
