@@ -16,14 +16,12 @@ export interface HookReport {
   readonly error?: unknown;
 }
 
-/** What is done when a handler is not finished in time: the request fails, or is answered as if there were no handler. */
-export type WhenOverdue<T> = { readonly answer: T } | 'fail';
-
 /** One call of a handler. */
 export interface Hook<T> {
   readonly name: string;
   readonly call: CallContext;
-  readonly whenOverdue: WhenOverdue<T>;
+  /** What is done when the handler is not finished in time: the request fails, or is answered as if there were none. */
+  readonly whenOverdue: { readonly answer: T } | 'fail';
   /** Most milliseconds for the handler; less when the runtime waits less. */
   readonly timeoutMs: number;
   run(context: HookContext): T | Promise<T>;

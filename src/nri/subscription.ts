@@ -24,7 +24,7 @@ const EVENT_OF_HANDLER = {
 const LAST_OLD_EVENT = Event.REMOVE_CONTAINER;
 
 /** The mask's bit of an event. */
-export function eventBit(event: Event): number {
+function eventBit(event: Event): number {
   return 1 << (event - 1);
 }
 

@@ -1,7 +1,7 @@
 import { ByteQueue } from '../lib/byte-queue.ts';
 
 /** Bytes before the payload of each frame: length, stream id, type, flags (ttrpc PROTOCOL.md, 1.2). */
-export const FRAME_HEADER_BYTES = 10;
+const FRAME_HEADER_BYTES = 10;
 
 /** Largest payload either side may send (ttrpc PROTOCOL.md, 1.2). */
 export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;

@@ -8,7 +8,7 @@ import { type CpuControl, findCpuControl } from './cpu-control.ts';
 import { RuntimeError } from './runtime-error.ts';
 
 /** What is to run. */
-export interface LaunchSpec {
+interface LaunchSpec {
   readonly containerId: string;
   /** Empty for a process that only waits. */
   readonly command: readonly string[];
@@ -77,6 +77,8 @@ class ProcessLauncher implements Launcher {
     const child = spawn('/bin/sh', [...GATED, ...wanted], {
       stdio: ['pipe', 'ignore', 'ignore'],
       env: toProcessEnv(env),
+      // A group of its own, to be ended as a whole, which a terminal's Ctrl-C does not reach.
+      detached: true,
     });
     const exited = new Promise<number>((resolve) => {
       child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGTERM' ? 143 : 137)));
@@ -87,7 +89,7 @@ class ProcessLauncher implements Launcher {
       exited: this.#cleanUp(containerId, exited),
       setCpus: async (next) => this.#control.setCpus(containerId, pid, checkCpus(next, this.#machine)),
       readCpus: async () => parseAllowedCpus(await readFile(`/proc/${pid}/status`, 'utf8')),
-      signal: (name) => child.kill(name),
+      signal: (name) => signalGroup(pid, name),
     };
   }
 
@@ -111,7 +113,7 @@ class ProcessLauncher implements Launcher {
     try {
       await this.#control.attach(containerId, pid, cpus);
     } catch (error) {
-      child.kill('SIGKILL');
+      signalGroup(pid, 'SIGKILL');
       await this.#cleanUp(containerId, exited);
       throw error;
     }
@@ -123,6 +125,15 @@ class ProcessLauncher implements Launcher {
     const exitCode = await exited;
     await this.#control.remove(containerId);
     return exitCode;
+  }
+}
+
+/** Signals a process and what it started; nothing when they are gone. */
+function signalGroup(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(-pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

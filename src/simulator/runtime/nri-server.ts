@@ -9,7 +9,7 @@ import { type PlainEvent, PluginConnection } from './plugin-connection.ts';
 import type { State } from './split-state.ts';
 
 /** What the server needs of the runtime around it. */
-export interface NriHost {
+interface NriHost {
   /** Runs a task while nothing else happens to pods and containers. */
   exclusively<T>(task: () => Promise<T>): Promise<T>;
   /** Everything but exited containers. */
