@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { CpuSet } from '../../cpuset/cpu-set.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
+import { invariant } from '../../lib/invariant.ts';
 import { errorText } from '../../lib/log.ts';
 import { type CpuControl, findCpuControl } from './cpu-control.ts';
 import { RuntimeError } from './runtime-error.ts';
@@ -89,7 +90,7 @@ class ProcessLauncher implements Launcher {
       exited: this.#cleanUp(containerId, exited),
       setCpus: async (next) => this.#control.setCpus(containerId, pid, checkCpus(next, this.#machine)),
       readCpus: async () => parseAllowedCpus(await readFile(`/proc/${pid}/status`, 'utf8')),
-      signal: (name) => signalGroup(pid, name),
+      signal: (name) => signalGroup(child, name),
     };
   }
 
@@ -109,11 +110,12 @@ class ProcessLauncher implements Launcher {
     } catch (error) {
       throw new RuntimeError('CannotStart', `Cannot start a container: ${errorText(error)}`, { cause: error });
     }
-    const pid = child.pid ?? 0;
+    const { pid } = child;
+    invariant(pid !== undefined, 'a process that was spawned has a pid');
     try {
       await this.#control.attach(containerId, pid, cpus);
     } catch (error) {
-      signalGroup(pid, 'SIGKILL');
+      signalGroup(child, 'SIGKILL');
       await this.#cleanUp(containerId, exited);
       throw error;
     }
@@ -128,10 +130,11 @@ class ProcessLauncher implements Launcher {
   }
 }
 
-/** Signals a process and what it started; nothing when they are gone. */
-function signalGroup(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+/** Signals a process and what it started; not one that has ended, whose number may be another's by now. */
+function signalGroup(child: ChildProcess, name: 'SIGTERM' | 'SIGKILL'): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
-    process.kill(-pid, name);
+    process.kill(-child.pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

@@ -103,7 +103,10 @@ export class Runtime {
   async stop({ keepContainers = false }: { keepContainers?: boolean } = {}): Promise<void> {
     await this.#nri.stop();
     if (keepContainers) return;
-    for (const container of this.#containers.values()) container.launched?.signal('SIGKILL');
+    // In turn with what is being done, so that no container is just being started.
+    await this.#exclusively(async () => {
+      for (const container of this.#containers.values()) container.launched?.signal('SIGKILL');
+    });
     for (const container of this.#containers.values()) await container.ended;
     this.#containers.clear();
     this.#sandboxes.clear();
@@ -175,7 +178,7 @@ export class Runtime {
   /** Ends a container, by force after `graceMs`. One that is not running or not known is left as it is. */
   async stopContainer(id: string, graceMs: number): Promise<void> {
     const container = this.#containers.get(id);
-    if (!container?.launched || !container.ended) return;
+    if (container?.state !== 'running' || !container.launched || !container.ended) return;
     const { launched, ended } = container;
     launched.signal('SIGTERM');
     const timer = setTimeout(() => launched.signal('SIGKILL'), graceMs);
