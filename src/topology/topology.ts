@@ -43,6 +43,8 @@ export interface Core {
 
 export interface L3Cache {
   readonly l3Cache: number;
+  /** `cache/indexN/id` of its lowest CPU; not an identity: on some machines it repeats or differs within one cache. */
+  readonly l3CacheId: number | undefined;
   readonly cpus: CpuSet;
   readonly sizeKiB: number | undefined;
 }

@@ -1,0 +1,141 @@
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import type { CpuGroup } from '../topology/facts.ts';
+import type { SysfsReader } from './sysfs-reader.ts';
+import type { SetStatement, TopologyDirectories } from './topology-directory.ts';
+import type { TopologyKind } from './topology-files.ts';
+
+/** The online CPUs whose groups are being read. */
+export interface GroupSource {
+  readonly reader: SysfsReader;
+  readonly directories: TopologyDirectories;
+  readonly online: CpuSet;
+}
+
+/**
+ * The CPUs of a group: those that `statement` names among `left`. Online CPUs beyond those are in another group already, or
+ * in another socket; they stay there and are reported.
+ */
+export function settleClaim(
+  reader: SysfsReader,
+  statement: SetStatement,
+  { online, left }: { readonly online: CpuSet; readonly left: CpuSet },
+): CpuSet {
+  const { path, cpus } = statement;
+  const elsewhere = cpus.intersection(online).difference(left);
+  if (!elsewhere.isEmpty) {
+    reader.report(path, `is "${cpus}"; the files of other CPUs place "${elsewhere}" elsewhere`);
+  }
+  return cpus.intersection(left);
+}
+
+/** Collects the CPUs that tell only the number of their group, by that number. */
+class NumberedGroups {
+  readonly #cpus = new Map<string, { readonly id: number; readonly cpus: number[] }>();
+
+  add(cpu: number, id: number, within: string): void {
+    const key = `${within}/${id}`;
+    const group = this.#cpus.get(key);
+    if (group) group.cpus.push(cpu);
+    else this.#cpus.set(key, { id, cpus: [cpu] });
+  }
+
+  toGroups(): CpuGroup[] {
+    return [...this.#cpus.values()].map(({ id, cpus }) => ({ id, cpus: CpuSet.from(cpus) }));
+  }
+}
+
+/** The groups of `kind` that every CPU of `parent` is in: cores and sockets. CPUs that tell nothing are in none. */
+function readCompulsory(
+  { reader, directories, online }: GroupSource,
+  { kind, parent, within }: { kind: TopologyKind; parent: CpuSet; within: (cpu: number) => string },
+): CpuGroup[] {
+  const groups: CpuGroup[] = [];
+  const numbered = new NumberedGroups();
+  let left = parent;
+  for (let cpu = left.first; cpu !== undefined; cpu = left.first) {
+    const statement = directories.readSet(cpu, kind);
+    const id = directories.readId(cpu, kind);
+    if (statement) {
+      const cpus = settleClaim(reader, statement, { online, left });
+      groups.push({ cpus, id });
+      left = left.difference(cpus);
+    } else {
+      if (id === undefined) reader.report(directories.pathOf(cpu), `does not tell the ${kind} of CPU ${cpu}`);
+      else numbered.add(cpu, id, within(cpu));
+      left = left.difference(CpuSet.of(cpu));
+    }
+  }
+  return [...groups, ...numbered.toGroups()];
+}
+
+/** What `cluster_id` says where firmware and processor tell none: -1 in 16 bits (arch/x86 topology, Linux 6.1). */
+const NO_CLUSTER = 65_535;
+
+/**
+ * The groups of `kind` that a CPU of `parent` may be in: dies and clusters. Where its first CPU knows of none, none has
+ * any: the kernel learns of them for a whole socket at once.
+ */
+function readOptional({ reader, directories, online }: GroupSource, kind: TopologyKind, parent: CpuSet): CpuGroup[] {
+  const groups: CpuGroup[] = [];
+  const numbered = new NumberedGroups();
+  let left = parent;
+  for (let cpu = left.first; cpu !== undefined; cpu = left.first) {
+    const id = directories.readId(cpu, kind);
+    const isKnown = id !== undefined && !(kind === 'cluster' && id === NO_CLUSTER);
+    if (!isKnown && left === parent) return [];
+    const statement = isKnown ? directories.readSet(cpu, kind) : undefined;
+    if (statement) {
+      const cpus = settleClaim(reader, statement, { online, left });
+      groups.push({ cpus, id });
+      left = left.difference(cpus);
+    } else {
+      if (isKnown) numbered.add(cpu, id, '');
+      left = left.difference(CpuSet.of(cpu));
+    }
+  }
+  return [...groups, ...numbered.toGroups()];
+}
+
+/** Reports sockets that carry the same number although their CPUs list different sets. */
+function reportRepeatedIds(source: GroupSource, sockets: readonly CpuGroup[]): void {
+  const firstWith = new Map<number, CpuGroup>();
+  for (const socket of sockets) {
+    if (socket.id === undefined) continue;
+    const other = firstWith.get(socket.id);
+    if (!other) firstWith.set(socket.id, socket);
+    else {
+      const path = `${source.directories.pathOf(socket.cpus.first ?? 0)}/physical_package_id`;
+      source.reader.report(
+        path,
+        `is ${socket.id}, as for the CPUs "${other.cpus}", which are listed as another package`,
+      );
+    }
+  }
+}
+
+/** Groups of CPUs below the machine, as the `topology/` directories tell them. */
+export interface TopologyGroups {
+  readonly sockets: readonly CpuGroup[];
+  readonly dies: readonly CpuGroup[];
+  readonly clusters: readonly CpuGroup[];
+  readonly cores: readonly CpuGroup[];
+}
+
+/**
+ * Reads sockets, dies, clusters and cores. One CPU of each group is asked: the sets it lists hold for the others too.
+ *
+ * A group is its set of CPUs; the kernel's number counts only where no set is given (sysfs overlays), and then together
+ * with those of the groups around it.
+ */
+export function readTopologyGroups(source: GroupSource): TopologyGroups {
+  const found = readCompulsory(source, { kind: 'socket', parent: source.online, within: () => '' });
+  reportRepeatedIds(source, found);
+  const homeless = source.online.difference(CpuSet.unionOf(found.map(({ cpus }) => cpus)));
+  const sockets = homeless.isEmpty ? found : [...found, { cpus: homeless, id: undefined }];
+  const dies = sockets.flatMap(({ cpus }) => readOptional(source, 'die', cpus));
+  const clusters = sockets.flatMap(({ cpus }) => readOptional(source, 'cluster', cpus));
+  const within = (cpu: number) =>
+    [sockets, dies, clusters].map((groups) => groups.findIndex(({ cpus }) => cpus.has(cpu))).join('/');
+  const cores = sockets.flatMap(({ cpus }) => readCompulsory(source, { kind: 'core', parent: cpus, within }));
+  return { sockets, dies, clusters, cores };
+}

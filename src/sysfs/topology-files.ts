@@ -1,0 +1,39 @@
+/** A file that names CPUs, as a list or as a mask. */
+export interface CpuSetFile {
+  readonly name: string;
+  readonly form: 'list' | 'mask';
+}
+
+/** The files of `cpuN/topology/` that tell one fact: the number of a group and, in order of trust, its CPUs. */
+export interface TopologyFamily {
+  readonly idFile: string;
+  readonly setFiles: readonly CpuSetFile[];
+}
+
+const list = (name: string): CpuSetFile => ({ name, form: 'list' });
+const mask = (name: string): CpuSetFile => ({ name, form: 'mask' });
+
+/**
+ * The files by what they tell (Documentation/ABI/stable/sysfs-devices-system-cpu, Linux 6.18). The older names of the
+ * same sets, `thread_siblings` and `core_siblings`, are all that kernels before 5.2 have; lists came with 2.6.26. Die sets
+ * came with 5.2, clusters with 5.16.
+ */
+export const TOPOLOGY_FAMILIES = {
+  socket: {
+    idFile: 'physical_package_id',
+    setFiles: [list('package_cpus_list'), list('core_siblings_list'), mask('package_cpus'), mask('core_siblings')],
+  },
+  die: { idFile: 'die_id', setFiles: [list('die_cpus_list'), mask('die_cpus')] },
+  cluster: { idFile: 'cluster_id', setFiles: [list('cluster_cpus_list'), mask('cluster_cpus')] },
+  core: {
+    idFile: 'core_id',
+    setFiles: [list('core_cpus_list'), list('thread_siblings_list'), mask('core_cpus'), mask('thread_siblings')],
+  },
+} as const satisfies Record<string, TopologyFamily>;
+
+/** The kinds of group that `cpuN/topology/` tells of. */
+export type TopologyKind = keyof typeof TOPOLOGY_FAMILIES;
+
+/** The set files of a cache, `cache/indexN/`, and of a NUMA node, in order of trust. */
+export const CACHE_SET_FILES = [list('shared_cpu_list'), mask('shared_cpu_map')] as const;
+export const NODE_SET_FILES = [list('cpulist'), mask('cpumap')] as const;
