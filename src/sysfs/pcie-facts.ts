@@ -2,23 +2,13 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { NumaNode, PcieRoot } from '../topology/topology.ts';
 import type { SysfsReader } from './sysfs-reader.ts';
 import { readFirstSet } from './topology-directory.ts';
-import type { CpuSetFile } from './topology-files.ts';
+import { BUS_SET_FILES, DEVICE_SET_FILES } from './topology-files.ts';
 
 /** A root's directory: domain of four digits or more (Intel VMD starts at 10000), bus of two. */
 const ROOT_NAME = /^pci([0-9a-f]{4,8}:[0-9a-f]{2})$/;
 
 /** A device or bridge on a bus, `0000:00:1f.3`. */
 const DEVICE_NAME = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
-
-/** The local CPUs of a bus (drivers/pci/probe.c) and of a device (drivers/pci/pci-sysfs.c). */
-const BUS_FILES: readonly CpuSetFile[] = [
-  { name: 'cpulistaffinity', form: 'list' },
-  { name: 'cpuaffinity', form: 'mask' },
-];
-const DEVICE_FILES: readonly CpuSetFile[] = [
-  { name: 'local_cpulist', form: 'list' },
-  { name: 'local_cpus', form: 'mask' },
-];
 
 /** A root complex and its directory relative to /sys. */
 interface RootDirectory {
@@ -66,9 +56,11 @@ function readRoot(
   const numaNode = firstKnown(nodeIds);
   const node = nodes.find((one) => one.numaNode === numaNode);
   const local =
-    readFirstSet(reader, { directory: bus, files: BUS_FILES }) ??
+    readFirstSet(reader, { directory: bus, files: BUS_SET_FILES }) ??
     firstKnown(
-      devices.map((device) => () => readFirstSet(reader, { directory: `${directory}/${device}`, files: DEVICE_FILES })),
+      devices.map(
+        (device) => () => readFirstSet(reader, { directory: `${directory}/${device}`, files: DEVICE_SET_FILES }),
+      ),
     );
   // An empty list is what a root has whose node is offline altogether; a root without a node is local to all CPUs.
   const cpus = (local?.cpus ?? node?.cpus ?? online).intersection(online);

@@ -3,8 +3,11 @@ import type { MachineFacts } from '../topology/facts.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { readL3Caches } from './cache-facts.ts';
 import { readECores } from './core-type-facts.ts';
+import { checkEveryFile } from './check-files.ts';
 import { readCpuLists } from './cpu-lists.ts';
 import { readNumaNodes } from './node-facts.ts';
+import type { SysfsOverlay } from './overlay.ts';
+import { overlaySysfs } from './overlay-sysfs.ts';
 import { readPcieRoots } from './pcie-facts.ts';
 import { readTopologyGroups } from './read-groups.ts';
 import { openSysfs, type Sysfs } from './sysfs.ts';
@@ -31,6 +34,10 @@ export interface ReadTopologyOptions {
   readonly hostRoot: string;
   /** Whether to read the PCIe root complexes too. */
   readonly pcieRoots: boolean;
+  /** Files to lay over the machine's. */
+  readonly overlay?: SysfsOverlay;
+  /** Whether to read every file there is, to find all that contradict each other; the topology is the same. */
+  readonly checkEveryFile?: boolean;
 }
 
 function collectFacts(reader: SysfsReader, options: ReadTopologyOptions): MachineFacts {
@@ -40,7 +47,7 @@ function collectFacts(reader: SysfsReader, options: ReadTopologyOptions): Machin
   const lists = readCpuLists(reader);
   const { online } = lists;
   if (online.isEmpty) return fail('NoCpus', `no CPU in sys/${CPU_DIRECTORY}; want a folder with a Linux sysfs in it`);
-  const directories = openTopologyDirectories(reader, online, { uniform: true });
+  const directories = openTopologyDirectories(reader, online, { uniform: options.overlay === undefined });
   if (!directories) {
     const example = `sys/${CPU_DIRECTORY}/cpu${online.first}/topology`;
     return fail('NoTopology', `none of the CPUs ${online} has a topology directory (${example})`);
@@ -64,10 +71,15 @@ function collectFacts(reader: SysfsReader, options: ReadTopologyOptions): Machin
  * @throws TopologyError when no CPU can be placed.
  */
 export function readTopology(options: ReadTopologyOptions): CpuTopology {
-  return readTopologyFrom(openSysfs(options.hostRoot), options);
+  const machine = openSysfs(options.hostRoot);
+  return readTopologyFrom(options.overlay ? overlaySysfs(machine, options.overlay) : machine, options);
 }
 
 /** `readTopology` over a given sysfs. */
 export function readTopologyFrom(sysfs: Sysfs, options: ReadTopologyOptions): CpuTopology {
-  return buildTopology(collectFacts(new SysfsReader(sysfs), options));
+  const reader = new SysfsReader(sysfs);
+  const topology = buildTopology(collectFacts(reader, options));
+  if (!options.checkEveryFile) return topology;
+  checkEveryFile(reader, topology);
+  return { ...topology, problems: reader.problems };
 }

@@ -13,20 +13,20 @@ export const NODE_DIRECTORY = 'devices/system/node';
 /** Reads values out of sysfs and keeps what was wrong with them: nothing it is asked for throws. */
 export class SysfsReader {
   readonly #sysfs: Sysfs;
-  readonly #problems: TopologyProblem[] = [];
+  readonly #problems = new Map<string, TopologyProblem>();
 
   constructor(sysfs: Sysfs) {
     this.#sysfs = sysfs;
   }
 
-  /** What could not be read so far, in order of reading. */
+  /** What could not be read so far, each once, in order of reading. */
   get problems(): readonly TopologyProblem[] {
-    return this.#problems;
+    return [...this.#problems.values()];
   }
 
   /** Keeps a problem with `path`, which is relative to /sys. */
   report(path: string, message: string): void {
-    this.#problems.push({ path: `/sys/${path}`, message });
+    this.#problems.set(`${path} ${message}`, { path: `/sys/${path}`, message });
   }
 
   /** The contents without white space (and the NUL of some kernels) at the ends, or undefined where there is no readable file. */

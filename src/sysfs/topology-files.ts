@@ -34,6 +34,8 @@ export const TOPOLOGY_FAMILIES = {
 /** The kinds of group that `cpuN/topology/` tells of. */
 export type TopologyKind = keyof typeof TOPOLOGY_FAMILIES;
 
-/** The set files of a cache, `cache/indexN/`, and of a NUMA node, in order of trust. */
+/** The set files of a cache, `cache/indexN/`; of a NUMA node; of a PCI bus (drivers/pci/probe.c); of a PCI device. */
 export const CACHE_SET_FILES = [list('shared_cpu_list'), mask('shared_cpu_map')] as const;
 export const NODE_SET_FILES = [list('cpulist'), mask('cpumap')] as const;
+export const BUS_SET_FILES = [list('cpulistaffinity'), mask('cpuaffinity')] as const;
+export const DEVICE_SET_FILES = [list('local_cpulist'), mask('local_cpus')] as const;
