@@ -20,8 +20,8 @@ const SUFFIX_EXPONENTS: Record<string, readonly [base: bigint, exponent: number]
 
 /** Longest text that can be a quantity; the API server stores canonical ones, which are far shorter. */
 const QUANTITY_LENGTH_MAX = 64;
-/** Decimal exponents beyond this are no CPU count; it bounds the arithmetic. */
-const EXPONENT_MAX = 40;
+/** Exponents beyond this are no CPU count; it bounds the arithmetic (2^60 is the largest suffix, Ei). */
+const EXPONENT_MAX = 60;
 
 /** What a quantity says about a count of CPUs. */
 export type CountReading =
@@ -41,7 +41,7 @@ export function readCount(quantity: string): CountReading {
   if (whole === '' && fraction === '') return { kind: 'unreadable' };
   const [base, exponent] =
     exponentText === undefined ? (SUFFIX_EXPONENTS[suffix] ?? [10n, 0]) : [10n, Number(exponentText)];
-  if (Math.abs(exponent) > Math.max(EXPONENT_MAX, 60)) return { kind: 'unreadable' };
+  if (Math.abs(exponent) > EXPONENT_MAX) return { kind: 'unreadable' };
   const digits = BigInt(whole + fraction) * (sign === '-' ? -1n : 1n);
   const numerator = exponent >= 0 ? digits * base ** BigInt(exponent) : digits;
   const denominator = 10n ** BigInt(fraction.length) * (exponent < 0 ? base ** BigInt(-exponent) : 1n);

@@ -33,6 +33,14 @@ test('CpuSet.has is false for what is no CPU id', () => {
   for (const cpu of [-1, 64, 0.5, 2 ** 32, 2 ** 32 + 1, Number.NaN]) assert.equal(set.has(cpu), false, `${cpu}`);
 });
 
+test('CpuSet is compared by its ids when objects that hold it are', () => {
+  assert.deepEqual({ cpus: CpuSet.of(1, 70) }, { cpus: CpuSet.of(70, 1) });
+  assert.notDeepEqual({ cpus: CpuSet.of(1) }, { cpus: CpuSet.of(2) });
+  const counted = CpuSet.of(1);
+  assert.equal(counted.size, 1);
+  assert.deepEqual(counted, CpuSet.of(1));
+});
+
 test('CpuSet.fromWords ignores trailing zero words and copies', () => {
   const words = Uint32Array.of(5, 0, 0);
   const set = CpuSet.fromWords(words);

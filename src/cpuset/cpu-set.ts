@@ -21,11 +21,12 @@ function countBits(word: number): number {
 export class CpuSet implements Iterable<number> {
   static readonly empty = new CpuSet(new Uint32Array(0));
 
-  readonly #words: Uint32Array;
+  /** An ordinary property, because deep comparison (`assert.deepEqual`) takes all objects with only #private ones for equal. */
+  private readonly words: Uint32Array;
   #size: number | undefined;
 
   private constructor(words: Uint32Array) {
-    this.#words = words;
+    this.words = words;
   }
 
   /** The set of the given ids; duplicates count once. */
@@ -61,9 +62,9 @@ export class CpuSet implements Iterable<number> {
   /** The union of many sets. */
   static unionOf(sets: Iterable<CpuSet>): CpuSet {
     const all = [...sets];
-    const words = new Uint32Array(Math.max(0, ...all.map((set) => set.#words.length)));
+    const words = new Uint32Array(Math.max(0, ...all.map((set) => set.words.length)));
     for (const set of all) {
-      for (let w = 0; w < set.#words.length; w += 1) words[w] = (words[w] ?? 0) | (set.#words[w] ?? 0);
+      for (let w = 0; w < set.words.length; w += 1) words[w] = (words[w] ?? 0) | (set.words[w] ?? 0);
     }
     return CpuSet.fromWords(words);
   }
@@ -72,14 +73,14 @@ export class CpuSet implements Iterable<number> {
   get size(): number {
     if (this.#size === undefined) {
       let size = 0;
-      for (const word of this.#words) size += countBits(word);
+      for (const word of this.words) size += countBits(word);
       this.#size = size;
     }
     return this.#size;
   }
 
   get isEmpty(): boolean {
-    return this.#words.length === 0;
+    return this.words.length === 0;
   }
 
   /** The lowest id, or undefined of the empty set. */
@@ -90,13 +91,13 @@ export class CpuSet implements Iterable<number> {
 
   /** The highest id, or undefined of the empty set. */
   get last(): number | undefined {
-    const word = this.#words[this.#words.length - 1];
-    return word === undefined ? undefined : this.#words.length * WORD_BITS - 1 - Math.clz32(word);
+    const word = this.words[this.words.length - 1];
+    return word === undefined ? undefined : this.words.length * WORD_BITS - 1 - Math.clz32(word);
   }
 
   /** False for whatever is no CPU id. */
   has(cpu: number): boolean {
-    return cpu >>> 0 === cpu && ((this.#words[cpu >>> 5] ?? 0) & (1 << (cpu & 31))) !== 0;
+    return cpu >>> 0 === cpu && ((this.words[cpu >>> 5] ?? 0) & (1 << (cpu & 31))) !== 0;
   }
 
   union(other: CpuSet): CpuSet {
@@ -104,32 +105,32 @@ export class CpuSet implements Iterable<number> {
   }
 
   intersection(other: CpuSet): CpuSet {
-    const words = new Uint32Array(Math.min(this.#words.length, other.#words.length));
-    for (let w = 0; w < words.length; w += 1) words[w] = (this.#words[w] ?? 0) & (other.#words[w] ?? 0);
+    const words = new Uint32Array(Math.min(this.words.length, other.words.length));
+    for (let w = 0; w < words.length; w += 1) words[w] = (this.words[w] ?? 0) & (other.words[w] ?? 0);
     return CpuSet.fromWords(words);
   }
 
   difference(other: CpuSet): CpuSet {
-    const words = new Uint32Array(this.#words.length);
-    for (let w = 0; w < words.length; w += 1) words[w] = (this.#words[w] ?? 0) & ~(other.#words[w] ?? 0);
+    const words = new Uint32Array(this.words.length);
+    for (let w = 0; w < words.length; w += 1) words[w] = (this.words[w] ?? 0) & ~(other.words[w] ?? 0);
     return CpuSet.fromWords(words);
   }
 
   intersects(other: CpuSet): boolean {
-    return this.#words.some((word, w) => (word & (other.#words[w] ?? 0)) !== 0);
+    return this.words.some((word, w) => (word & (other.words[w] ?? 0)) !== 0);
   }
 
   isSubsetOf(other: CpuSet): boolean {
-    return this.#words.every((word, w) => (word & ~(other.#words[w] ?? 0)) === 0);
+    return this.words.every((word, w) => (word & ~(other.words[w] ?? 0)) === 0);
   }
 
   equals(other: CpuSet): boolean {
-    return this.#words.length === other.#words.length && this.#words.every((word, w) => word === other.#words[w]);
+    return this.words.length === other.words.length && this.words.every((word, w) => word === other.words[w]);
   }
 
   *[Symbol.iterator](): Iterator<number> {
-    for (let w = 0; w < this.#words.length; w += 1) {
-      let word = this.#words[w] ?? 0;
+    for (let w = 0; w < this.words.length; w += 1) {
+      let word = this.words[w] ?? 0;
       while (word !== 0) {
         yield w * WORD_BITS + 31 - Math.clz32(word & -word);
         word &= word - 1;
@@ -144,7 +145,7 @@ export class CpuSet implements Iterable<number> {
 
   /** A copy of the bits, laid out as the class says, for loops that cannot afford an object per CPU. */
   toWords(): Uint32Array {
-    return this.#words.slice();
+    return this.words.slice();
   }
 
   /** The Linux cpu list, the way the kernel prints it: "0-3,8"; "" for the empty set. */
@@ -169,7 +170,7 @@ export class CpuSet implements Iterable<number> {
   /** The Linux cpu mask: 32-bit words in hexadecimal, highest first, "ff,ffffffff"; "00000000" for the empty set. */
   toMask(): string {
     if (this.isEmpty) return '00000000';
-    return Array.from(this.#words, (word) => word.toString(16).padStart(8, '0'))
+    return Array.from(this.words, (word) => word.toString(16).padStart(8, '0'))
       .reverse()
       .join(',');
   }

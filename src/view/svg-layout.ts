@@ -22,6 +22,9 @@ export interface Shape<Content> {
 /** How much wider than high a group of boxes should be. */
 const ASPECT = 1.7;
 
+/** How much worse a grid is for each empty place per box, against the logarithm of its form. */
+const EMPTY_PENALTY = 6;
+
 /** Px between neighbouring boxes and around them. */
 const GAP = 5;
 
@@ -41,25 +44,20 @@ function placeGrid<Content>(children: readonly Box<Content>[], columns: number, 
     x: startOf(widths, i % columns),
     y: top + startOf(heights, Math.floor(i / columns)),
   }));
-  return { placed, width: startOf(widths, columns), height: top + startOf(heights, rows) };
+  const emptyCells = rows * columns - children.length;
+  return { placed, width: startOf(widths, columns), height: top + startOf(heights, rows), emptyCells };
 }
 
-/** Numbers of columns worth trying: those that fill their rows evenly, or nearly so. */
-function listColumns(count: number): number[] {
-  const all = Array.from({ length: count }, (_, i) => i + 1);
-  const even = all.filter((columns) => count % columns === 0);
-  return even.length > 2 || count <= 3 ? even : all;
-}
-
-/** Places a shape's children in a grid that comes nearest to the wanted form, largest boxes outermost. */
+/** Places a shape's children in a grid that comes nearest to the wanted form and is nearly full. */
 export function layOut<Content>(shape: Shape<Content>): Box<Content> {
   const { content, header } = shape;
   if (shape.children.length === 0) {
     return { content, x: 0, y: 0, width: shape.width, height: shape.height, children: [] };
   }
   const children = shape.children.map(layOut);
-  const grids = listColumns(children.length).map((columns) => placeGrid(children, columns, header));
-  const badness = ({ width, height }: { width: number; height: number }) => Math.abs(Math.log(width / height / ASPECT));
+  const grids = children.map((_, i) => placeGrid(children, i + 1, header));
+  const badness = ({ width, height, emptyCells }: (typeof grids)[number]) =>
+    Math.abs(Math.log(width / height / ASPECT)) + (EMPTY_PENALTY * emptyCells) / children.length;
   const best = grids.reduce((a, b) => (badness(b) < badness(a) ? b : a));
   return {
     content,

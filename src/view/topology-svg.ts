@@ -27,6 +27,7 @@ interface Drawn {
 
 const LABEL_HEIGHT = 16;
 const CHARACTER_WIDTH = 6.7;
+const TITLE_CHARACTER_WIDTH = 9.6;
 const THREAD = { width: 27, height: 15 } as const;
 const MARGIN = 12;
 
@@ -183,7 +184,7 @@ export function drawTopology(topology: CpuTopology, { owners = [] }: SvgOptions 
   const notesTop = top + machine.height + 14;
   const ownersTop = notesTop + notes.length * LABEL_HEIGHT;
   const height = Math.ceil(ownersTop + owners.length * LABEL_HEIGHT + MARGIN);
-  const longest = Math.max(title.length * 8.5, ...notes.map((note) => note.length * CHARACTER_WIDTH));
+  const longest = Math.max(title.length * TITLE_CHARACTER_WIDTH, ...notes.map((note) => note.length * CHARACTER_WIDTH));
   const width = Math.ceil(Math.max(machine.width, longest) + 2 * MARGIN);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { claimSpecFileName } from './spec.ts';
+import { SpecDirectory } from './spec-directory.ts';
+
+const record = (uid: string) => ({ uid, cpus: '1-2', namespace: 'shop', name: uid, assignments: [] });
+
+async function withDirectory(use: (path: string, specs: SpecDirectory) => Promise<void>): Promise<void> {
+  const path = await mkdtemp(join(tmpdir(), 'cdi-'));
+  try {
+    await use(path, new SpecDirectory(path));
+  } finally {
+    await rm(path, { recursive: true });
+  }
+}
+
+test('SpecDirectory writes whole files, reads them back and removes them', () =>
+  withDirectory(async (path, specs) => {
+    await Promise.all(['a', 'b', 'c'].map((uid) => specs.write(record(uid))));
+    await specs.write({ ...record('a'), cpus: '5' });
+    assert.deepEqual((await readdir(path)).sort(), ['a', 'b', 'c'].map(claimSpecFileName));
+    const { records, damaged } = await specs.readAll();
+    assert.deepEqual(
+      records.map(({ uid, cpus }) => `${uid}=${cpus}`),
+      ['a=5', 'b=1-2', 'c=1-2'],
+    );
+    assert.deepEqual(damaged, []);
+    await specs.remove('a');
+    await specs.remove('a');
+    assert.equal((await readdir(path)).length, 2);
+  }));
+
+test('SpecDirectory.readAll R4: moves a damaged file aside, drops half-written ones and leaves other vendors alone', () =>
+  withDirectory(async (path, specs) => {
+    await specs.write(record('good'));
+    await writeFile(join(path, claimSpecFileName('torn')), '{"cdiVersion"');
+    await writeFile(join(path, 'vendor.com-gpu.json'), '{');
+    await writeFile(join(path, 'dra.k8s.io-cpu_claim-x.json.1234.dracpu-tmp'), '{');
+    const { records, damaged } = await specs.readAll();
+    assert.deepEqual(
+      records.map(({ uid }) => uid),
+      ['good'],
+    );
+    assert.equal(damaged.length, 1);
+    assert.equal(damaged[0]?.uid, 'torn');
+    assert.equal(await readFile(damaged[0]?.movedTo ?? '', 'utf8'), '{"cdiVersion"');
+    const left = await readdir(path);
+    assert.ok(left.includes('vendor.com-gpu.json'));
+    assert.ok(!left.some((name) => name.endsWith('.dracpu-tmp') || name === claimSpecFileName('torn')));
+  }));
+
+test('SpecDirectory.readAll leaves a newer driver’s file where it is', () =>
+  withDirectory(async (path, specs) => {
+    await specs.write(record('new'));
+    const file = join(path, claimSpecFileName('new'));
+    await writeFile(file, (await readFile(file, 'utf8')).replace('{\\"version\\":1', '{\\"version\\":9'));
+    const { damaged } = await specs.readAll();
+    assert.equal(damaged[0]?.movedTo, undefined);
+    assert.match(damaged[0]?.reason ?? '', /version 9/);
+    assert.deepEqual(await readdir(path), [claimSpecFileName('new')]);
+  }));
+
+test('SpecDirectory names the path and the remedy when it cannot write', async () => {
+  const specs = new SpecDirectory('/dev/null/cdi');
+  await assert.rejects(specs.write(record('a')), { name: 'SpecDirectoryError', code: 'ENOTDIR', message: /--cdi-dir/ });
+  await assert.rejects(specs.readAll(), { name: 'SpecDirectoryError' });
+});

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { type ClaimOwner, Ledger, type PreparedClaim } from './ledger.ts';
+
+const prepared = (uid: string, cpus: CpuSet): PreparedClaim => ({
+  uid,
+  namespace: 'shop',
+  name: uid,
+  assignments: [{ request: 'r', pool: 'p', device: 'd', shareId: undefined, cpus }],
+  cpus,
+});
+const owner = (containerName: string, podUid = 'pod-1'): ClaimOwner => ({
+  podUid,
+  podNamespace: 'shop',
+  podName: podUid,
+  containerName,
+});
+const eightCpus = { allocatable: CpuSet.range(0, 7), reserved: CpuSet.empty };
+
+test('Ledger.reserve takes CPUs out of the shared pool and release gives them back', () => {
+  const ledger = new Ledger(eightCpus);
+  ledger.reserve(prepared('db', CpuSet.of(2, 3)));
+  assert.equal(ledger.sharedPool.toString(), '0-1,4-7');
+  assert.equal(ledger.taken.toString(), '2-3');
+  assert.equal(ledger.release('db')?.name, 'db');
+  assert.equal(ledger.release('db'), undefined);
+  assert.equal(ledger.sharedPool.toString(), '0-7');
+});
+
+test('Ledger.reserve P14: refuses CPUs of another claim and names the holder', () => {
+  const ledger = new Ledger(eightCpus);
+  ledger.reserve(prepared('cache', CpuSet.of(4, 5)));
+  assert.throws(() => ledger.reserve(prepared('db', CpuSet.of(3, 4, 5))), {
+    code: 'Conflict',
+    message: 'Cannot prepare claim shop/db: CPUs 4-5 belong to claim shop/cache (CPUs 4-5)',
+  });
+  assert.equal(ledger.free.toString(), '0-3,6-7');
+});
+
+test('Ledger.reserve refuses CPUs that are not the node’s to give', () => {
+  const ledger = new Ledger(eightCpus);
+  assert.throws(() => ledger.reserve(prepared('db', CpuSet.of(7, 8))), { code: 'NotEnoughCPUs' });
+});
+
+test('Ledger.reserve N1: never leaves the shared pool empty without reserved CPUs', () => {
+  const ledger = new Ledger({ allocatable: CpuSet.range(0, 3), reserved: CpuSet.empty });
+  ledger.reserve(prepared('cache', CpuSet.of(0, 1)));
+  assert.throws(
+    () => ledger.reserve(prepared('db', CpuSet.of(2, 3))),
+    (error: Error & { code: string }) => error.code === 'SharedPoolEmpty' && error.message.includes('shop/cache'),
+  );
+});
+
+test('Ledger.sharedPool falls back to the reserved CPUs when claims hold all others', () => {
+  const ledger = new Ledger({ allocatable: CpuSet.range(1, 3), reserved: CpuSet.of(0) });
+  ledger.reserve(prepared('db', CpuSet.range(1, 3)));
+  assert.equal(ledger.sharedPool.toString(), '0');
+});
+
+test('Ledger.adopt keeps a claim whatever it collides with and gives its CPUs to nobody else', () => {
+  const ledger = new Ledger(eightCpus);
+  assert.ok(ledger.adopt(prepared('a', CpuSet.of(0, 1))).isEmpty);
+  assert.equal(ledger.adopt(prepared('b', CpuSet.of(1, 2))).toString(), '1');
+  ledger.release('a');
+  assert.equal(ledger.free.toString(), '0,3-7');
+});
+
+test('Ledger.admit gives a container the union of its claims', () => {
+  const ledger = new Ledger(eightCpus);
+  ledger.reserve(prepared('a', CpuSet.of(1)));
+  ledger.reserve(prepared('b', CpuSet.of(3)));
+  const wanted = new Map([
+    ['a', CpuSet.of(1)],
+    ['b', CpuSet.of(3)],
+  ]);
+  assert.equal(ledger.admit(wanted, owner('main')).toString(), '1,3');
+  assert.equal(ledger.admit(wanted, owner('main')).toString(), '1,3', 'a restarted container is the same owner');
+});
+
+test('Ledger.admit refuses unknown claims, other CPUs and a second owner, naming both sides', () => {
+  const ledger = new Ledger(eightCpus);
+  ledger.reserve(prepared('a', CpuSet.of(1, 2)));
+  assert.throws(() => ledger.admit(new Map([['x', CpuSet.of(1)]]), owner('main')), { code: 'UnknownClaim' });
+  assert.throws(
+    () => ledger.admit(new Map([['a', CpuSet.of(1)]]), owner('main')),
+    (error: Error & { code: string }) => error.code === 'ClaimMismatch' && /CPUs 1 .*CPUs 1-2/.test(error.message),
+  );
+  ledger.admit(new Map([['a', CpuSet.of(1, 2)]]), owner('main'));
+  for (const other of [owner('side'), owner('main', 'pod-2')]) {
+    assert.throws(
+      () => ledger.admit(new Map([['a', CpuSet.of(1, 2)]]), other),
+      (error: Error & { code: string }) =>
+        error.code === 'ClaimInUse' && error.message.includes('container main of pod shop/pod-1'),
+    );
+  }
+});
+
+test('Ledger.admit changes no owner when one of several claims is refused', () => {
+  const ledger = new Ledger(eightCpus);
+  ledger.reserve(prepared('a', CpuSet.of(1)));
+  const wanted = new Map([
+    ['a', CpuSet.of(1)],
+    ['x', CpuSet.of(2)],
+  ]);
+  assert.throws(() => ledger.admit(wanted, owner('main')));
+  assert.equal(ledger.ownerOf('a'), undefined);
+});
+
+test('Ledger keeps claims disjoint over any sequence of reserve and release', () => {
+  const step = fc.record({
+    uid: fc.constantFrom('a', 'b', 'c', 'd'),
+    cpus: fc.uniqueArray(fc.nat(9), { minLength: 1, maxLength: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const ledger = new Ledger(eightCpus);
+      for (const { uid, cpus } of steps) {
+        if (ledger.find(uid)) ledger.release(uid);
+        else {
+          try {
+            ledger.reserve(prepared(uid, CpuSet.from(cpus)));
+          } catch (error) {
+            assert.equal((error as Error).name, 'ClaimError');
+          }
+        }
+        const sizes = ledger.claims.reduce((sum, claim) => sum + claim.cpus.size, 0);
+        assert.equal(ledger.taken.size, sizes);
+        assert.ok(ledger.taken.isSubsetOf(eightCpus.allocatable));
+        assert.ok(!ledger.sharedPool.isEmpty && !ledger.sharedPool.intersects(ledger.taken));
+      }
+    }),
+  );
+});
