@@ -6,6 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
+/** The daemon's V8 flags (docs/decisions/0002-v8-flags.md). */
+const V8_FLAGS = '--max-semi-space-size=1 --optimize-for-size --no-maglev';
+
 const packageJson = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
 /** The commit a build came from, or `unknown` outside a git checkout. */
@@ -31,6 +34,8 @@ await build({
   sourcemap: 'linked',
   legalComments: 'none',
   logLevel: 'warning',
-  banner: { js: '#!/usr/bin/env node' },
+  // V8 reads these at any time before the heap grows; set here they hold however the bundle is started
+  // (docs/decisions/0002-v8-flags.md).
+  banner: { js: `#!/usr/bin/env node\nrequire('node:v8').setFlagsFromString('${V8_FLAGS}');` },
   define: { DRACPU_VERSION: JSON.stringify(packageJson.version), DRACPU_COMMIT: JSON.stringify(readCommit()) },
 });

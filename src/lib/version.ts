@@ -1,0 +1,9 @@
+/** Filled in by the bundler (hack/build.ts); sources that run unbundled have none. */
+declare const DRACPU_VERSION: string | undefined;
+declare const DRACPU_COMMIT: string | undefined;
+
+/** The release, for instance "0.1.0". */
+export const version = typeof DRACPU_VERSION === 'string' ? DRACPU_VERSION : 'development';
+
+/** The commit it was built from. */
+export const commit = typeof DRACPU_COMMIT === 'string' ? DRACPU_COMMIT : 'unknown';
