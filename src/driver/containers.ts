@@ -30,6 +30,16 @@ export interface Admission {
   readonly updates: readonly CpusetUpdate[];
 }
 
+/** A container with its CPUs, for those who look. */
+export interface PlacedContainer {
+  readonly podNamespace: string;
+  readonly podName: string;
+  readonly name: string;
+  readonly cpus: CpuSet;
+  /** UIDs of the claims that give it its CPUs; empty for a shared container. */
+  readonly claimUids: readonly string[];
+}
+
 /** A container being followed, and the cpuset the runtime was last told. */
 interface FollowedContainer {
   readonly facts: ContainerFacts;
@@ -59,6 +69,15 @@ export class Containers {
   /** Cpusets wanted now, by container id. */
   get wanted(): ReadonlyMap<string, CpuSet> {
     return new Map([...this.#followed].map(([id, container]) => [id, this.#cpusOf(container)]));
+  }
+
+  /** Every container that is followed, in the order in which they came. */
+  get placed(): readonly PlacedContainer[] {
+    return [...this.#followed.values()].map((container) => {
+      const { podNamespace, podName, name, env } = container.facts;
+      const claimUids = container.exclusive === undefined ? [] : [...parseClaimEnv(env).keys()];
+      return { podNamespace, podName, name, cpus: this.#cpusOf(container), claimUids };
+    });
   }
 
   /**

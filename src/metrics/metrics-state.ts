@@ -22,4 +22,8 @@ export interface MetricsState {
   readonly topologyProblems: number;
   readonly numaNodes: readonly DomainUsage[];
   readonly l3Caches: readonly DomainUsage[];
+  /** What must hold for the driver to serve claims. */
+  readonly conditions: readonly { readonly name: string; readonly ok: boolean }[];
+  /** What the node's own settings contradict, one a check. */
+  readonly findings: readonly { readonly check: string; readonly severity: string }[];
 }

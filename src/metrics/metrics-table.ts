@@ -87,6 +87,20 @@ export const gaugeRows: readonly GaugeRow[] = [
     'Files of sysfs that could not be read or contradict others.',
     (state) => state.topologyProblems,
   ),
+  {
+    kind: 'gauge',
+    name: 'dra_cpu_ready',
+    help: 'Whether each condition of readiness holds: 1 or 0.',
+    labels: ['condition'],
+    read: ({ conditions }) => conditions.map(({ name, ok }) => ({ labels: { condition: name }, value: ok ? 1 : 0 })),
+  },
+  {
+    kind: 'gauge',
+    name: 'dra_cpu_preflight_findings',
+    help: "Settings of the node that contradict the driver's, 1 for each check that found one.",
+    labels: ['check', 'severity'],
+    read: ({ findings }) => findings.map(({ check, severity }) => ({ labels: { check, severity }, value: 1 })),
+  },
   ...domainGauges({ name: 'numa_node', label: 'numa_node', called: 'NUMA node' }, (state) => state.numaNodes),
   ...domainGauges({ name: 'l3_cache', label: 'l3_cache', called: 'L3 cache' }, (state) => state.l3Caches),
 ];

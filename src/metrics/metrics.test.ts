@@ -14,6 +14,8 @@ const idle: MetricsState = {
   topologyProblems: 0,
   numaNodes: [],
   l3Caches: [],
+  conditions: [],
+  findings: [],
 };
 
 /** The samples of a scrape as "name{labels}" to value. */
@@ -80,6 +82,11 @@ test('createMetrics computes gauges at each scrape and forgets domains that are 
     allocatedCpus: 2,
     numaNodes: [{ id: 1, free: 3, allocated: 2, largestAllocatable: { 'full-cores': 2 } }],
     l3Caches: [{ id: 4, free: 1, allocated: 0, largestAllocatable: {} }],
+    conditions: [
+      { name: 'nri-synchronized', ok: true },
+      { name: 'kubelet-registered', ok: false },
+    ],
+    findings: [{ check: 'reserved-cpus', severity: 'warning' }],
   };
   const metrics = createMetrics(() => state);
   const before = await scrapeSamples(metrics);
@@ -88,10 +95,14 @@ test('createMetrics computes gauges at each scrape and forgets domains that are 
   assert.equal(before.get('dra_cpu_numa_node_allocated_cpus{numa_node="1"}'), 2);
   assert.equal(before.get('dra_cpu_numa_node_largest_allocatable_cpus{numa_node="1",policy="full-cores"}'), 2);
   assert.equal(before.get('dra_cpu_l3_cache_free_cpus{l3_cache="4"}'), 1);
+  assert.equal(before.get('dra_cpu_ready{condition="nri-synchronized"}'), 1);
+  assert.equal(before.get('dra_cpu_ready{condition="kubelet-registered"}'), 0);
+  assert.equal(before.get('dra_cpu_preflight_findings{check="reserved-cpus",severity="warning"}'), 1);
   state = idle;
   const after = await scrapeSamples(metrics);
   assert.equal(after.get('dra_cpu_allocated_cpus'), 0);
   assert.equal(after.has('dra_cpu_numa_node_free_cpus{numa_node="1"}'), false);
+  assert.equal(after.has('dra_cpu_preflight_findings{check="reserved-cpus",severity="warning"}'), false);
 });
 
 test('createMetrics counts what the recorder is told', async () => {

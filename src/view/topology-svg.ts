@@ -23,6 +23,8 @@ interface Drawn {
   /** Shown by browsers when the pointer rests on the box. */
   readonly tooltip: string;
   readonly fill?: string;
+  /** The CPU that a thread's box stands for. */
+  readonly cpu?: number;
 }
 
 const LABEL_HEIGHT = 16;
@@ -52,7 +54,8 @@ const STYLE = `
   .memory > rect { fill: #f7f1e3; stroke: #c8ad7f; }
 `;
 
-function escapeText(text: string): string {
+/** Text as it stands in HTML and XML. */
+export function escapeText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
@@ -79,6 +82,7 @@ function shapeCore(picture: MachinePicture, core: Core, ownerOf: OwnerOfCpu): Sh
       className: isolated.has(cpu) ? 'thread isolated' : 'thread',
       label: `${cpu}`,
       tooltip: `CPU ${cpu}, core ${core.core}, ${type}${states}`,
+      cpu,
       ...(owner && { fill: owner.colour }),
     };
     return { content, ...THREAD, header: 0, children: [] };
@@ -143,7 +147,7 @@ function round(length: number): number {
 }
 
 function drawBox({ content, x, y, width, height, children }: Box<Drawn>): string {
-  const { className, label, tooltip, fill } = content;
+  const { className, label, tooltip, fill, cpu } = content;
   const isThread = className.startsWith('thread');
   const [textX, textY] = isThread ? [width / 2, height - 4] : [6, 13];
   const parts = [
@@ -154,7 +158,8 @@ function drawBox({ content, x, y, width, height, children }: Box<Drawn>): string
     label === '' ? '' : `<text x="${round(textX)}" y="${round(textY)}">${escapeText(label)}</text>`,
     ...children.map(drawBox),
   ];
-  return `<g class="${className}" transform="translate(${round(x)} ${round(y)})">${parts.join('')}</g>`;
+  const data = cpu === undefined ? '' : ` data-cpu="${cpu}"`;
+  return `<g class="${className}"${data} transform="translate(${round(x)} ${round(y)})">${parts.join('')}</g>`;
 }
 
 /** Lines under the picture: states of CPUs and the colours of owners. */
@@ -169,6 +174,16 @@ function listNotes({ offline, isolated, problems }: CpuTopology): string[] {
 function drawOwner({ name, cpus }: CpuOwner, index: number, y: number): string {
   const swatch = `<rect x="${MARGIN}" y="${y - 10}" width="12" height="12" style="fill:${colourOf(index)}"/>`;
   return `${swatch}<text x="${MARGIN + 18}" y="${y}">${escapeText(`${name}: CPUs ${cpus}`)}</text>`;
+}
+
+/** The machine alone as an SVG element, for pages that paint it themselves: every thread's box has a `data-cpu`. */
+export function drawMachine(topology: CpuTopology): string {
+  const machine = layOut(shapeMachine(pictureMachine(topology), new Map()));
+  const [width, height] = [Math.ceil(machine.width), Math.ceil(machine.height)];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<style>${STYLE}</style>${drawBox(machine)}</svg>`,
+  ].join('');
 }
 
 /**

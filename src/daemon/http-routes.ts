@@ -1,0 +1,62 @@
+import type { Metrics } from '../metrics/metrics.ts';
+import type { MetricsState } from '../metrics/metrics-state.ts';
+import { describeCpuMap, type NodeState } from '../view/cpu-map.ts';
+import { renderMapPage } from '../view/map-page.ts';
+import { measureUsage } from './cpu-usage.ts';
+import { createHealthRoutes } from './health-routes.ts';
+import type { HttpRoute } from './http-server.ts';
+import type { Condition } from './readiness.ts';
+
+/** What the driver's pages are made of; all of it is asked at every request. */
+export interface HttpSources {
+  /** Whether start-up is over. */
+  readonly isStarted: () => boolean;
+  readonly readConditions: () => readonly Condition[];
+  readonly metrics: Pick<Metrics, 'contentType' | 'scrape'>;
+  /** The node as it is now; undefined before its topology was read. */
+  readonly readState: () => NodeState | undefined;
+}
+
+/** What gauges show of a node at this moment. */
+export function readMetricsState({ topology, ledger, conditions, findings }: NodeState): MetricsState {
+  const { free, taken, supply, sharedPool, claims } = ledger;
+  return {
+    allocatedCpus: taken.size,
+    availableCpus: free.size,
+    reservedCpus: supply.reserved.size,
+    activeClaims: claims.length,
+    sharedPoolCpus: sharedPool.size,
+    topologyProblems: topology.problems.length,
+    ...measureUsage(topology, { free, taken }),
+    conditions,
+    findings,
+  };
+}
+
+const NOT_YET = {
+  status: 503,
+  contentType: 'text/plain; charset=utf-8',
+  body: 'the topology is not read yet\n',
+} as const;
+
+/**
+ * Everything the driver serves over HTTP: `/metrics`, the probes, and the map of who owns which CPU as a page and as JSON
+ * (`?machine=no` leaves out the machine itself).
+ */
+export function createHttpRoutes(sources: HttpSources): Readonly<Record<string, HttpRoute>> {
+  const { metrics, readState } = sources;
+  return {
+    '/metrics': async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.scrape() }),
+    ...createHealthRoutes(sources),
+    '/topology': () => {
+      const state = readState();
+      return state ? { status: 200, contentType: 'text/html; charset=utf-8', body: renderMapPage(state) } : NOT_YET;
+    },
+    '/topology.json': (url) => {
+      const state = readState();
+      if (!state) return NOT_YET;
+      const map = describeCpuMap(state, { withTopology: url.searchParams.get('machine') !== 'no' });
+      return { status: 200, contentType: 'application/json', body: `${JSON.stringify(map)}\n` };
+    },
+  };
+}
