@@ -15,7 +15,9 @@ export type ClaimErrorCode =
   | 'MalformedEnv'
   | 'UnknownClaim'
   | 'ClaimMismatch'
-  | 'ClaimInUse';
+  | 'ClaimInUse'
+  | 'NotPinning'
+  | 'ApiUnavailable';
 
 /**
  * An expected failure of one claim or container. The message is complete: it reaches the user as a pod event, so it names the

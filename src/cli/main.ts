@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const [first] = argv;
   if (first !== undefined && !first.startsWith('-')) return runSubcommand(first, argv);
   const { runDaemonCommand } = await import('./daemon-command.ts');
-  process.exitCode = await runDaemonCommand(argv);
+  process.exit(await runDaemonCommand(argv));
 }
 
 main().catch((error: unknown) => {

@@ -4,8 +4,10 @@ import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, p
 import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
-import { errorText, type Log } from '../lib/log.ts';
+import { errorText } from '../lib/log.ts';
+import type { ClaimEvent } from './claim-events.ts';
 import type { Machine } from './machine.ts';
+import { ReleaseWaiter } from './release-waiter.ts';
 
 /** A device as the kubelet is told of it (k8s.io/kubelet dra v1, Device). */
 export interface PreparedDevice {
@@ -26,14 +28,34 @@ export type UnprepareOutcome = { readonly uid: string; readonly error?: string }
 
 /** What the claim service needs of the world. */
 export interface ClaimServicePorts {
+  /** The node as it is now. */
+  readonly machine: () => Machine;
   /** The claim object, or undefined when the API server has none of that name. Rejects when it cannot be asked. */
   readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
   /** The durable form of a prepared claim. */
   readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
-  /** Called after claims got or gave back CPUs. */
+  /**
+   * Resolves when containers are pinned, that is when the runtime's state is known, or with the reason why not when that
+   * takes too long. A claim that nobody has seen before waits for it: its container would start unpinned, and a running container
+   * might hold the very CPUs it would get.
+   */
+  readonly whenPinning: () => Promise<string | undefined>;
+  /** Told what became of each claim, after the fact. */
+  readonly observe: (event: ClaimEvent) => void;
+  /** Called once per call, after claims got or gave back CPUs. */
   readonly onChange: () => void;
-  readonly log: Log;
+  /** A monotonic clock in milliseconds. */
+  readonly now: () => number;
+  /** Resolves after `delayMs`. */
+  readonly sleep: (delayMs: number) => Promise<void>;
 }
+
+/**
+ * How long a claim waits for CPUs that the API server no longer shows as allocated to their holder, in milliseconds. The
+ * scheduler gives the CPUs of a pod deleted by force away some 2 s before the kubelet unprepares its claim, and a kubelet
+ * (1.37) that is refused asks again only after 60 to 90 s; its call may take 45 s.
+ */
+const RELEASE_TIMEOUT_MS = 10_000;
 
 /** The part of an allocated device that the kubelet's answer repeats. */
 type AnsweredDevice = Pick<AllocatedDevice, 'request' | 'pool' | 'device' | 'shareId'>;
@@ -82,33 +104,32 @@ function distinct(references: readonly ClaimReference[]): ClaimReference[] {
  * its own.
  */
 export class ClaimService {
-  readonly #machine: Machine;
   readonly #ledger: Ledger;
   readonly #ports: ClaimServicePorts;
   readonly #perClaim = new KeyedQueue();
+  readonly #releases: ReleaseWaiter;
 
-  constructor(machine: Machine, ledger: Ledger, ports: ClaimServicePorts) {
-    this.#machine = machine;
+  constructor(ledger: Ledger, ports: ClaimServicePorts) {
     this.#ledger = ledger;
     this.#ports = ports;
+    this.#releases = new ReleaseWaiter(ledger, ports, RELEASE_TIMEOUT_MS);
   }
 
   /** Answers with exactly one entry per claim. */
   async prepare(references: readonly ClaimReference[]): Promise<PrepareOutcome[]> {
+    const { now, observe } = this.#ports;
+    const startMs = now();
     const wanted = distinct(references);
-    const fetched = await Promise.allSettled(wanted.map((reference) => this.#fetch(reference)));
+    const fetches = wanted.map((reference) => this.#fetch(reference));
     const outcomes = await Promise.all(
       wanted.map(async (reference, index): Promise<PrepareOutcome> => {
         const { uid } = reference;
+        const [fetched] = await Promise.allSettled([fetches[index]]);
         try {
-          const answer = fetched[index];
-          return { uid, devices: await this.#perClaim.run(uid, () => this.#prepareOne(reference, answer)) };
+          const devices = await this.#perClaim.run(uid, () => this.#prepareOne(reference, fetched, startMs));
+          return { uid, devices };
         } catch (error) {
-          this.#ports.log.error('claim not prepared', {
-            claim: describeClaim(reference),
-            uid,
-            reason: errorText(error),
-          });
+          observe({ kind: 'prepare-failed', reference, error, durationMs: now() - startMs });
           return { uid, error: errorText(error) };
         }
       }),
@@ -126,17 +147,23 @@ export class ClaimService {
           await this.#perClaim.run(uid, () => this.#unprepareOne(reference));
           return { uid };
         } catch (error) {
-          this.#ports.log.error('claim not unprepared', {
-            claim: describeClaim(reference),
-            uid,
-            reason: errorText(error),
-          });
+          this.#ports.observe({ kind: 'unprepare-failed', reference, error });
           return { uid, error: errorText(error) };
         }
       }),
     );
     this.#ports.onChange();
     return outcomes;
+  }
+
+  /**
+   * Releases claims that the API server no longer has and that no container uses: their kubelet forgot them, for instance
+   * because it was away when the pod was deleted. Claims that cannot be asked for are kept.
+   */
+  async releaseAbandoned(hasContainer: (uid: string) => boolean): Promise<void> {
+    const idle = this.#ledger.claims.filter(({ uid }) => !hasContainer(uid));
+    const gone = await this.#releases.findGone(idle);
+    if (gone.length > 0) await this.unprepare(gone);
   }
 
   async #fetch(reference: ClaimReference): Promise<unknown> {
@@ -151,21 +178,24 @@ export class ClaimService {
 
   async #prepareOne(
     reference: ClaimReference,
-    fetched: PromiseSettledResult<unknown> | undefined,
+    fetched: PromiseSettledResult<unknown>,
+    startMs: number,
   ): Promise<PreparedDevice[]> {
     const known = this.#ledger.find(reference.uid);
-    if (fetched?.status !== 'fulfilled') return this.#answerWithoutApi(reference, known, fetched?.reason);
+    if (fetched.status === 'rejected') return this.#answerWithoutApi(reference, known, fetched.reason);
     if (fetched.value === undefined) {
       throw new ClaimError(
         'ClaimNotFound',
         `Cannot prepare claim ${describeClaim(reference)}: the API server has no such claim; it was deleted while the pod started`,
       );
     }
-    const claim = parseClaim(fetched.value, reference, this.#machine.driverName);
+    const claim = parseClaim(fetched.value, reference, this.#ports.machine().driverName);
     if (claim.devices.length === 0) return [];
-    const prepared = known ?? this.#reserve(claim);
-    this.#checkAllocation(prepared, claim);
+    if (known) this.#checkAllocation(known, claim);
+    const prepared = known ?? (await this.#reserve(claim));
     await this.#record(prepared, { isNew: known === undefined });
+    const durationMs = this.#ports.now() - startMs;
+    this.#ports.observe({ kind: 'prepared', claim: prepared, isNew: known === undefined, durationMs });
     return claim.devices.map((device) => toPreparedDevice(claim.uid, device, !prepared.cpus.isEmpty));
   }
 
@@ -178,7 +208,7 @@ export class ClaimService {
     if (reason instanceof ClaimError) throw reason;
     if (!known || known.assignments.length === 0) {
       throw new ClaimError(
-        'ClaimNotFound',
+        'ApiUnavailable',
         `Cannot prepare claim ${describeClaim(reference)}: the API server could not be asked for it: ${errorText(reason)}`,
       );
     }
@@ -186,9 +216,21 @@ export class ClaimService {
     return known.assignments.map((device) => toPreparedDevice(known.uid, device, !known.cpus.isEmpty));
   }
 
+  /** Gives a new claim its CPUs, waiting for those whose holder is on its way out. */
+  async #reserve(claim: Claim): Promise<PreparedClaim> {
+    const reason = await this.#ports.whenPinning();
+    if (reason !== undefined) {
+      throw new ClaimError(
+        'NotPinning',
+        `Cannot prepare claim ${describeClaim(claim)}: its container would not be pinned to its CPUs: ${reason}`,
+      );
+    }
+    return this.#releases.retry(() => this.#decide(claim));
+  }
+
   /** Decides and reserves in one synchronous step: nobody else can take the CPUs in between. */
-  #reserve(claim: Claim): PreparedClaim {
-    const { topology, devices, pool } = this.#machine;
+  #decide(claim: Claim): PreparedClaim {
+    const { topology, devices, pool } = this.#ports.machine();
     const prepared = chooseCpus(claim, { topology, devices, pool, free: this.#ledger.free });
     this.#ledger.reserve(prepared);
     return prepared;
@@ -209,12 +251,8 @@ export class ClaimService {
     try {
       await this.#ports.specs.write(toRecord(prepared));
     } catch (error) {
-      if (isNew) this.#ledger.release(prepared.uid);
+      if (isNew) this.#release(prepared.uid);
       throw error;
-    }
-    if (isNew) {
-      const { uid, cpus } = prepared;
-      this.#ports.log.info('claim prepared', { claim: describeClaim(prepared), uid, cpus: cpus.toString() });
     }
   }
 
@@ -222,9 +260,13 @@ export class ClaimService {
   async #unprepareOne(reference: ClaimReference): Promise<void> {
     if (!isUsableUid(reference.uid)) return;
     await this.#ports.specs.remove(reference.uid);
-    const released = this.#ledger.release(reference.uid);
-    if (!released) return;
-    const { uid, cpus } = released;
-    this.#ports.log.info('claim unprepared', { claim: describeClaim(reference), uid, cpus: cpus.toString() });
+    const released = this.#release(reference.uid);
+    this.#ports.observe({ kind: 'unprepared', reference, released });
+  }
+
+  #release(uid: string): PreparedClaim | undefined {
+    const released = this.#ledger.release(uid);
+    if (released) this.#releases.notify();
+    return released;
   }
 }

@@ -1,4 +1,4 @@
-import { parseClaimEnv } from '../claims/claim-env.ts';
+import { CPUSET_ENV_PREFIX, parseClaimEnv } from '../claims/claim-env.ts';
 import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger } from '../claims/ledger.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
@@ -78,6 +78,13 @@ export class Containers {
       const claimUids = container.exclusive === undefined ? [] : [...parseClaimEnv(env).keys()];
       return { podNamespace, podName, name, cpus: this.#cpusOf(container), claimUids };
     });
+  }
+
+  /** Whether a container names the claim, whatever came of it. */
+  usesClaim(uid: string): boolean {
+    return [...this.#followed.values()].some(({ facts }) =>
+      facts.env.some((entry) => entry.startsWith(`${CPUSET_ENV_PREFIX}${uid}=`)),
+    );
   }
 
   /**

@@ -1,0 +1,60 @@
+import { describeClaim } from '../claims/claim.ts';
+import { ClaimError } from '../claims/claim-error.ts';
+import type { ClaimEvent } from '../driver/claim-events.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+
+function errorCode(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return error instanceof ClaimError || typeof code === 'string' ? String(code) : 'Internal';
+}
+
+/** One log line a decision. */
+function logClaim(event: ClaimEvent, log: Log): void {
+  switch (event.kind) {
+    case 'prepared': {
+      const { uid, cpus } = event.claim;
+      const fields = { claim: describeClaim(event.claim), uid, cpus: cpus.toString() };
+      if (event.isNew) log.info('claim prepared', { ...fields, durationMs: Math.round(event.durationMs) });
+      else log.debug('claim prepared before', fields);
+      return;
+    }
+    case 'unprepared': {
+      const { reference, released } = event;
+      const fields = { claim: describeClaim(reference), uid: reference.uid };
+      if (released) log.info('claim unprepared', { ...fields, cpus: released.cpus.toString() });
+      else log.debug('claim unprepared that was not prepared', fields);
+      return;
+    }
+    case 'prepare-failed':
+    case 'unprepare-failed': {
+      const { reference, error } = event;
+      const message = event.kind === 'prepare-failed' ? 'claim not prepared' : 'claim not unprepared';
+      log.error(message, { claim: describeClaim(reference), uid: reference.uid, reason: errorText(error) });
+    }
+  }
+}
+
+function countClaim(event: ClaimEvent, metrics: Metrics): void {
+  switch (event.kind) {
+    case 'prepared':
+      metrics.recordPrepare('success', event.durationMs);
+      if (event.isNew) metrics.recordClaimCpus(event.claim.cpus.size);
+      return;
+    case 'prepare-failed':
+      metrics.recordPrepare('error', event.durationMs);
+      metrics.recordRefusal('prepare', errorCode(event.error));
+      return;
+    case 'unprepared':
+    case 'unprepare-failed':
+      metrics.recordUnprepare(event.kind === 'unprepared' ? 'success' : 'error');
+  }
+}
+
+/** Tells log and metrics what became of each claim. */
+export function createClaimObserver(log: Log, metrics: Metrics): (event: ClaimEvent) => void {
+  return (event) => {
+    logClaim(event, log);
+    countClaim(event, metrics);
+  };
+}

@@ -1,0 +1,45 @@
+import type { ContainerFacts, Containers, CpusetUpdate } from '../driver/containers.ts';
+import {
+  type Container,
+  type ContainerUpdate,
+  containerCpus,
+  cpusetAdjustment,
+  cpusetUpdate,
+  type NriHandlers,
+  type PodSandbox,
+} from '../nri/index.ts';
+
+function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFacts {
+  return {
+    id: container.id,
+    name: container.name,
+    podUid: pod?.uid ?? container.podSandboxId,
+    podNamespace: pod?.namespace ?? '',
+    podName: pod?.name ?? container.podSandboxId,
+    env: container.env,
+    cpus: containerCpus(container),
+  };
+}
+
+/** An update that fails for one container leaves the others of the same answer alone. */
+export function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
+  return cpusetUpdate(containerId, cpus.toString(), true);
+}
+
+/** What the runtime is answered: every answer comes from memory, at once. */
+export function createNriHandlers(containers: Containers): NriHandlers {
+  return {
+    synchronize({ pods, containers: list }) {
+      const podById = new Map(pods.map((pod) => [pod.id, pod]));
+      const facts = list.map((container) => toFacts(container, podById.get(container.podSandboxId)));
+      return containers.synchronize(facts).map(toNriUpdate);
+    },
+    createContainer({ container, pod }) {
+      const { cpus, updates } = containers.create(toFacts(container, pod));
+      return { adjustment: cpusetAdjustment(cpus.toString()), updates: updates.map(toNriUpdate) };
+    },
+    updateContainer: ({ container, pod }) => containers.update(toFacts(container, pod)).map(toNriUpdate),
+    stopContainer: ({ container }) => containers.remove(container.id).map(toNriUpdate),
+    removeContainer: ({ container }) => void containers.remove(container.id),
+  };
+}

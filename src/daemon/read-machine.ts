@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../config/config.ts';
+import { enumerateDevices } from '../devices/device.ts';
+import type { Machine } from '../driver/machine.ts';
+import { errorText } from '../lib/log.ts';
+import { loadSysfsOverlay, SysfsOverlayError, type SysfsOverlay } from '../sysfs/overlay.ts';
+import { readTopology, TopologyError } from '../sysfs/read-topology.ts';
+import type { CpuTopology } from '../topology/topology.ts';
+
+/** The name under which the scheduler, the kubelet and claims know this driver. */
+export const DRIVER_NAME = 'dra.cpu';
+
+/** Why there is no machine to work on. */
+export type MachineErrorCode = 'UnreadableOverlay' | 'UnusableTopology' | 'NoDevices';
+
+/** The machine, as configured, gives no devices: the daemon cannot start. */
+export class MachineError extends Error {
+  override readonly name = 'MachineError';
+  readonly code: MachineErrorCode;
+
+  constructor(code: MachineErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * Reads the file of `--sysfs-overlay`, undefined when none is configured.
+ * @throws MachineError `UnreadableOverlay` with the file's name.
+ */
+export async function readOverlay({ sysfsOverlay }: Config): Promise<SysfsOverlay | undefined> {
+  if (sysfsOverlay === undefined) return undefined;
+  try {
+    return loadSysfsOverlay(await readFile(sysfsOverlay, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof SysfsOverlayError ? error.message : `Cannot read it: ${errorText(error)}`;
+    const message = `Cannot start dracpu: sysfs overlay ${JSON.stringify(sysfsOverlay)}: ${reason}`;
+    throw new MachineError('UnreadableOverlay', message, { cause: error });
+  }
+}
+
+/** The machine's topology, the overlay laid over it. */
+function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefined): CpuTopology {
+  try {
+    return readTopology({
+      hostRoot: config.hostRoot,
+      pcieRoots: config.exposePcieRoots,
+      ...(overlay === undefined ? {} : { overlay }),
+    });
+  } catch (error) {
+    if (!(error instanceof TopologyError)) throw error;
+    throw new MachineError('UnusableTopology', `Cannot start dracpu: ${error.message}`, { cause: error });
+  }
+}
+
+/** The node with a topology as the configuration makes devices of it. */
+export function toMachine(config: Config, topology: CpuTopology): Machine {
+  const devices = enumerateDevices(topology, config.deviceMode, config.reservedCpus);
+  return { driverName: DRIVER_NAME, pool: config.nodeName, topology, devices };
+}
+
+/**
+ * Reads the machine.
+ * @throws MachineError when no CPU can be placed, or when none is left to give.
+ */
+export function readMachine(config: Config, overlay: SysfsOverlay | undefined): Machine {
+  const machine = toMachine(config, readConfiguredTopology(config, overlay));
+  if (machine.devices.devices.length > 0) return machine;
+  const { reservedCpus, deviceMode } = config;
+  const why =
+    deviceMode.kind === 'grouped' && deviceMode.groupBy === 'l3cache' && machine.topology.l3Caches.length === 0
+      ? 'the machine tells of no L3 cache, set groupBy to "numanode" instead of "l3cache"'
+      : `reservedCPUs ${JSON.stringify(reservedCpus.toString())} leaves none of the CPUs ${machine.topology.online}`;
+  throw new MachineError('NoDevices', `Cannot start dracpu: there is no CPU to give to claims: ${why}`);
+}

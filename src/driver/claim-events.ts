@@ -1,0 +1,21 @@
+import type { ClaimReference } from '../claims/claim.ts';
+import type { PreparedClaim } from '../claims/ledger.ts';
+
+/** What became of a claim: the one account that logs, metrics, events and claim status are made from. */
+export type ClaimEvent =
+  /** It has its CPUs and its file; `isNew` is false when it was prepared before. */
+  | {
+      readonly kind: 'prepared';
+      readonly claim: PreparedClaim;
+      readonly isNew: boolean;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'prepare-failed';
+      readonly reference: ClaimReference;
+      readonly error: unknown;
+      readonly durationMs: number;
+    }
+  /** `released` is undefined when nobody had prepared it here. */
+  | { readonly kind: 'unprepared'; readonly reference: ClaimReference; readonly released: PreparedClaim | undefined }
+  | { readonly kind: 'unprepare-failed'; readonly reference: ClaimReference; readonly error: unknown };

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { allocatedClaim } from '../claims/testing/fixtures.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { eventually } from '../lib/testing/eventually.ts';
+import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';
+
+const NUMA = 'cpudevnuma000';
+
+/** A fixture whose API server has claims of the given sizes, allocated from the one NUMA node. */
+function withClaims(
+  sizes: Record<string, string>,
+  options?: ConstructorParameters<typeof ClaimFixture>[0],
+): ClaimFixture {
+  const fixture = new ClaimFixture(options);
+  for (const [uid, cpus] of Object.entries(sizes))
+    fixture.objects.set(uid, allocatedClaim(uid, [{ device: NUMA, cpus }]));
+  return fixture;
+}
+
+test('ClaimService.prepare gives whole cores, writes the file and answers with the CDI device', async () => {
+  const fixture = withClaims({ a: '4' });
+  assert.deepEqual(await fixture.prepare('a'), [
+    {
+      uid: 'a',
+      devices: [
+        { requestNames: ['cpus'], poolName: 'node-a', deviceName: NUMA, cdiDeviceIds: ['dra.k8s.io/cpu=claim-a'] },
+      ],
+    },
+  ]);
+  assert.equal(fixture.files.get('a')?.cpus, '0-1,8-9');
+  assert.equal(fixture.ledger.taken.toString(), '0-1,8-9');
+});
+
+test('ClaimService.prepare P4: lists only our devices, keeps devices of a claim apart and gives the same answer again', async () => {
+  const fixture = new ClaimFixture();
+  fixture.objects.set(
+    'a',
+    allocatedClaim('a', [
+      { device: NUMA, cpus: '2', request: 'one', shareID: 's1' },
+      { device: 'gpu-0', driver: 'gpu.example.com', request: 'gpu' },
+      { device: NUMA, cpus: '2', request: 'two', shareID: 's2' },
+    ]),
+  );
+  const first = await fixture.prepare('a');
+  assert.deepEqual(first, await fixture.prepare('a'));
+  assert.deepEqual(first, await fixture.prepare('a'));
+  assert.deepEqual(
+    first
+      .flatMap((outcome) => ('devices' in outcome ? outcome.devices : []))
+      .map(({ requestNames, shareId }) => [requestNames[0], shareId]),
+    [
+      ['one', 's1'],
+      ['two', 's2'],
+    ],
+  );
+  const [one, two] = fixture.files.get('a')?.assignments ?? [];
+  assert.notEqual(one?.cpus, two?.cpus);
+  assert.equal(fixture.ledger.taken.size, 4);
+});
+
+test('ClaimService.prepare answers a foreign claim with no devices and takes nothing', async () => {
+  const fixture = new ClaimFixture();
+  fixture.objects.set('a', allocatedClaim('a', [{ device: 'gpu-0', driver: 'gpu.example.com' }]));
+  assert.deepEqual(await fixture.prepare('a'), [{ uid: 'a', devices: [] }]);
+  assert.equal(fixture.files.size, 0);
+});
+
+test('ClaimService.prepare gives each claim its own error, exactly one entry each', async () => {
+  const fixture = withClaims({ a: '2', b: '99' });
+  const outcomes = await fixture.prepare('a', 'b', 'missing', 'a');
+  assert.deepEqual(
+    outcomes.map((outcome) => [outcome.uid, 'error' in outcome]),
+    [
+      ['a', false],
+      ['b', true],
+      ['missing', true],
+    ],
+  );
+});
+
+for (const [bad, id] of [
+  [undefined, 'P1: a missing capacity'],
+  ['0', 'P2: capacity 0'],
+  ['-1', 'P2: capacity -1'],
+  ['1500m', 'P2: capacity 1500m'],
+  ['1e30', 'P2: capacity 1e30'],
+] as const) {
+  test(`ClaimService.prepare ${id} is an error that names the value, nothing is reserved`, async () => {
+    const fixture = new ClaimFixture();
+    fixture.objects.set('a', allocatedClaim('a', [{ device: NUMA, ...(bad === undefined ? {} : { cpus: bad }) }]));
+    const error = await fixture.prepareError('a');
+    assert.match(error, /^Cannot prepare claim default\/claim-a: /);
+    assert.match(error, new RegExp(bad?.replace('e', 'e\\+?') ?? 'consumedCapacity'));
+    assert.ok(fixture.ledger.taken.isEmpty);
+    assert.equal(fixture.files.size, 0);
+  });
+}
+
+test('ClaimService.prepare P5: a file that cannot be written gives the CPUs back, and the next try works', async () => {
+  const fixture = withClaims({ a: '4' });
+  fixture.diskError = new Error('read-only file system');
+  assert.match(await fixture.prepareError('a'), /read-only file system/);
+  assert.ok(fixture.ledger.taken.isEmpty);
+  fixture.diskError = undefined;
+  assert.equal(await fixture.prepareError('a'), '');
+});
+
+test('ClaimService.prepare P7: fifty claims at once get disjoint CPUs', async () => {
+  const uids = Array.from({ length: 50 }, (_, index) => `c${index}`);
+  const fixture = withClaims(Object.fromEntries(uids.map((uid) => [uid, '1'])), { reserved: CpuSet.of(0) });
+  await Promise.all(uids.map((uid) => fixture.prepare(uid)));
+  const cpus = fixture.ledger.claims.flatMap((claim) => claim.cpus.toArray());
+  assert.equal(cpus.length, 15);
+  assert.equal(new Set(cpus).size, 15);
+});
+
+test('ClaimService.prepare P14: a device the scheduler gave twice is refused, naming the first claim', async () => {
+  const fixture = new ClaimFixture({ mode: { kind: 'individual' } });
+  for (const uid of ['a', 'b']) fixture.objects.set(uid, allocatedClaim(uid, [{ device: 'cpudev003' }]));
+  assert.equal(await fixture.prepareError('a'), '');
+  assert.match(await fixture.prepareError('b'), /default\/claim-b/);
+  assert.equal(fixture.ledger.claims.length, 1);
+});
+
+test('ClaimService.prepare says that a claim was replaced, is not allocated or malformed', async () => {
+  const fixture = new ClaimFixture();
+  const allocated = allocatedClaim('other', [{ device: NUMA, cpus: '1' }]);
+  for (const [object, message] of [
+    [allocated, /was replaced, the API server has UID other/],
+    [{ ...allocated, metadata: { uid: 'a' }, status: {} }, /has no allocation/],
+    [
+      { metadata: { uid: 'a' }, status: { allocation: { devices: { results: 7 } } } },
+      /status\.allocation\.devices\.results is 7; want a list/,
+    ],
+  ] as const) {
+    fixture.objects.set('a', object);
+    assert.match(await fixture.prepareError('a'), message);
+  }
+});
+
+test('ClaimService.prepare answers a claim it knows while the API server is away, and no other', async () => {
+  const fixture = withClaims({ a: '2', b: '2' });
+  const [before] = await fixture.prepare('a');
+  fixture.apiError = new Error('connect ECONNREFUSED');
+  const [again, unknown] = await fixture.prepare('a', 'b');
+  assert.deepEqual(again, before);
+  assert.match(
+    unknown && 'error' in unknown ? unknown.error : '',
+    /API server could not be asked for it: connect ECONNREFUSED/,
+  );
+});
+
+test('ClaimService.prepare waits until containers are pinned, but not for a claim it knows', async () => {
+  const fixture = withClaims({ a: '2', b: '2' });
+  await fixture.prepare('a');
+  fixture.whenPinning = async () => 'no NRI connection';
+  assert.equal(await fixture.prepareError('a'), '');
+  assert.match(await fixture.prepareError('b'), /^Cannot prepare claim default\/claim-b: .*no NRI connection/);
+});
+
+test('ClaimService.prepare waits for CPUs whose holder lost its allocation, and gets them at its Unprepare', async () => {
+  const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
+  await fixture.prepare('old');
+  fixture.objects.delete('old');
+  const outcome = fixture.prepareError('next');
+  await eventually('the next claim waits', () => fixture.sleeping === 1);
+  await fixture.service.unprepare([referenceTo('old')]);
+  assert.equal(await outcome, '');
+});
+
+test('ClaimService.prepare gives up waiting after its time, and does not wait for a holder that keeps its allocation', async () => {
+  const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
+  await fixture.prepare('old');
+  assert.match(await fixture.prepareError('next'), /8 CPUs are wanted/);
+  fixture.objects.delete('old');
+  const outcome = fixture.prepareError('next');
+  await eventually('the next claim waits', () => fixture.sleeping === 1);
+  fixture.passTime(10_000);
+  assert.match(await outcome, /8 CPUs are wanted/);
+});
+
+test('ClaimService.unprepare P8: state is kept while the file cannot be removed; an unknown claim is done', async () => {
+  const fixture = withClaims({ a: '2' });
+  await fixture.prepare('a');
+  fixture.diskError = new Error('read-only file system');
+  assert.deepEqual(await fixture.service.unprepare([referenceTo('a')]), [{ uid: 'a', error: 'read-only file system' }]);
+  assert.equal(fixture.ledger.taken.size, 2);
+  fixture.diskError = undefined;
+  assert.deepEqual(await fixture.service.unprepare([referenceTo('a'), referenceTo('never')]), [
+    { uid: 'a' },
+    { uid: 'never' },
+  ]);
+  assert.ok(fixture.ledger.taken.isEmpty);
+});
+
+test('ClaimService.releaseAbandoned releases what the API server no longer has and no container uses', async () => {
+  const fixture = withClaims({ gone: '1', used: '1', kept: '1', replaced: '1' });
+  await fixture.prepare('gone', 'used', 'kept', 'replaced');
+  fixture.objects.delete('gone');
+  fixture.objects.delete('used');
+  fixture.objects.set('replaced', allocatedClaim('another', [{ device: NUMA, cpus: '1' }]));
+  await fixture.service.releaseAbandoned((uid) => uid === 'used');
+  assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
+  fixture.apiError = new Error('away');
+  await fixture.service.releaseAbandoned(() => false);
+  assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
+});

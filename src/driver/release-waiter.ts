@@ -1,0 +1,91 @@
+import type { ClaimReference } from '../claims/claim.ts';
+import { ClaimError, type ClaimErrorCode } from '../claims/claim-error.ts';
+import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
+
+/** Failures that more free CPUs can mend. */
+const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([
+  'NotEnoughCPUs',
+  'Unsatisfiable',
+  'Conflict',
+  'SharedPoolEmpty',
+]);
+
+/** What waiting needs of the world; part of the claim service's ports. */
+interface ReleaseWaiterPorts {
+  readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
+  readonly now: () => number;
+  readonly sleep: (delayMs: number) => Promise<void>;
+}
+
+/** Whether an API object is another incarnation of a claim, or the claim without an allocation. */
+function isNoLongerAllocated(object: unknown, { uid }: ClaimReference): boolean {
+  if (object === undefined) return true;
+  const { metadata, status } = object as { metadata?: { uid?: unknown }; status?: { allocation?: unknown } };
+  return metadata?.uid !== uid || !status?.allocation;
+}
+
+/** Waits, for a bounded time, for CPUs whose holder the API server no longer shows as allocated. */
+export class ReleaseWaiter {
+  readonly #ledger: Ledger;
+  readonly #ports: ReleaseWaiterPorts;
+  readonly #timeoutMs: number;
+  #waiting: (() => void)[] = [];
+
+  constructor(ledger: Ledger, ports: ReleaseWaiterPorts, timeoutMs: number) {
+    this.#ledger = ledger;
+    this.#ports = ports;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** A claim gave its CPUs back: whoever waits tries again. */
+  notify(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  /**
+   * Claims of which the API server says that they are gone or not allocated; those it cannot be asked for are not, nor those
+   * from another driver's files, whose names are not known.
+   */
+  async findGone(list: readonly PreparedClaim[]): Promise<PreparedClaim[]> {
+    const claims = list.filter(({ assignments }) => assignments.length > 0);
+    const answers = await Promise.allSettled(claims.map((claim) => this.#ports.fetchClaim(claim)));
+    return claims.filter((claim, index) => {
+      const answer = answers[index];
+      return answer?.status === 'fulfilled' && isNoLongerAllocated(answer.value, claim);
+    });
+  }
+
+  /**
+   * Tries until it works, for as long as a claim holds CPUs that it is about to give back.
+   * @throws what `decide` threw last.
+   */
+  async retry<T>(decide: () => T): Promise<T> {
+    const deadlineMs = this.#ports.now() + this.#timeoutMs;
+    for (;;) {
+      try {
+        return decide();
+      } catch (error) {
+        const leftMs = deadlineMs - this.#ports.now();
+        if (!(error instanceof ClaimError) || !MENDABLE.has(error.code) || leftMs <= 0) throw error;
+        if (!(await this.#awaitRelease(leftMs))) throw error;
+      }
+    }
+  }
+
+  /** Whether it is worth trying again: a claim was released meanwhile, or one is expected to be and time went by. */
+  async #awaitRelease(timeoutMs: number): Promise<boolean> {
+    let isReleased = false;
+    const release = new Promise<void>((resolve) => {
+      this.#waiting.push(() => {
+        isReleased = true;
+        resolve();
+      });
+    });
+    const gone = await this.findGone(this.#ledger.claims);
+    if (gone.length === 0 && !isReleased) return false;
+    await Promise.race([release, this.#ports.sleep(timeoutMs)]);
+    return true;
+  }
+}

@@ -1,0 +1,87 @@
+import type { ClaimRecord } from '../../cdi/spec.ts';
+import type { ClaimReference } from '../../claims/claim.ts';
+import { Ledger } from '../../claims/ledger.ts';
+import { smtMachine } from '../../claims/testing/fixtures.ts';
+import { CpuSet } from '../../cpuset/cpu-set.ts';
+import { type DeviceMode, enumerateDevices } from '../../devices/device.ts';
+import type { ClaimEvent } from '../claim-events.ts';
+import { ClaimService, type PrepareOutcome } from '../claim-service.ts';
+
+/** The reference by which the kubelet would name the claims of `allocatedClaim`. */
+export function referenceTo(uid: string): ClaimReference {
+  return { uid, namespace: 'default', name: `claim-${uid}` };
+}
+
+/** A claim service over a described machine, an API server that is a map and a spec directory that is another. */
+export class ClaimFixture {
+  readonly ledger: Ledger;
+  readonly service: ClaimService;
+  /** What the API server has, by UID. */
+  readonly objects = new Map<string, unknown>();
+  /** What the spec directory has, by UID. */
+  readonly files = new Map<string, ClaimRecord>();
+  readonly events: ClaimEvent[] = [];
+  /** Rejects writes and removals of files while set. */
+  diskError: Error | undefined;
+  /** Rejects requests to the API server while set. */
+  apiError: Error | undefined;
+  /** What claims wait for before they are given CPUs. */
+  whenPinning: () => Promise<string | undefined> = async () => undefined;
+  /** Wakes who waits for time to go by. */
+  readonly #sleepers: (() => void)[] = [];
+  #nowMs = 0;
+
+  constructor({
+    topology = smtMachine({ cores: 8 }),
+    mode = { kind: 'grouped', groupBy: 'numanode' } as DeviceMode,
+    reserved = CpuSet.empty,
+  } = {}) {
+    const devices = enumerateDevices(topology, mode, reserved);
+    this.ledger = new Ledger({ allocatable: devices.allocatable, reserved });
+    const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
+    this.service = new ClaimService(this.ledger, {
+      machine: () => machine,
+      fetchClaim: async ({ uid }) => {
+        if (this.apiError) throw this.apiError;
+        return this.objects.get(uid);
+      },
+      specs: {
+        write: async (record) => {
+          if (this.diskError) throw this.diskError;
+          this.files.set(record.uid, record);
+        },
+        remove: async (uid) => {
+          if (this.diskError) throw this.diskError;
+          this.files.delete(uid);
+        },
+      },
+      whenPinning: () => this.whenPinning(),
+      observe: (event) => void this.events.push(event),
+      onChange: () => {},
+      now: () => this.#nowMs,
+      sleep: () => new Promise((resolve) => void this.#sleepers.push(resolve)),
+    });
+  }
+
+  /** How many callers wait for time to go by. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  /** Lets time go by and wakes everybody who waits. */
+  passTime(durationMs: number): void {
+    this.#nowMs += durationMs;
+    for (const wake of this.#sleepers.splice(0)) wake();
+  }
+
+  /** Prepares claims by UID; the outcomes in the same order. */
+  prepare(...uids: string[]): Promise<PrepareOutcome[]> {
+    return this.service.prepare(uids.map(referenceTo));
+  }
+
+  /** The error of preparing one claim; "" when there is none. */
+  async prepareError(uid: string): Promise<string> {
+    const [outcome] = await this.prepare(uid);
+    return outcome && 'error' in outcome ? outcome.error : '';
+  }
+}
