@@ -4,6 +4,7 @@ import { Ledger } from '../../claims/ledger.ts';
 import { smtMachine } from '../../claims/testing/fixtures.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { type DeviceMode, enumerateDevices } from '../../devices/device.ts';
+import type { CpuTopology } from '../../topology/topology.ts';
 import type { ClaimEvent } from '../claim-events.ts';
 import { ClaimService, type PrepareOutcome } from '../claim-service.ts';
 
@@ -33,9 +34,9 @@ export class ClaimFixture {
 
   constructor({
     topology = smtMachine({ cores: 8 }),
-    mode = { kind: 'grouped', groupBy: 'numanode' } as DeviceMode,
+    mode = { kind: 'grouped', groupBy: 'numanode' },
     reserved = CpuSet.empty,
-  } = {}) {
+  }: { topology?: CpuTopology; mode?: DeviceMode; reserved?: CpuSet } = {}) {
     const devices = enumerateDevices(topology, mode, reserved);
     this.ledger = new Ledger({ allocatable: devices.allocatable, reserved });
     const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
