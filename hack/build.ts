@@ -36,6 +36,6 @@ await build({
   logLevel: 'warning',
   // V8 reads these at any time before the heap grows; set here they hold however the bundle is started
   // (docs/decisions/0002-v8-flags.md).
-  banner: { js: `#!/usr/bin/env node\nrequire('node:v8').setFlagsFromString('${V8_FLAGS}');` },
+  banner: { js: `#!/usr/bin/env node\n'use strict';require('node:v8').setFlagsFromString('${V8_FLAGS}');` },
   define: { DRACPU_VERSION: JSON.stringify(packageJson.version), DRACPU_COMMIT: JSON.stringify(readCommit()) },
 });

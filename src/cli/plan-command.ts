@@ -127,7 +127,7 @@ async function planBatch(path: string): Promise<void> {
   const topologies = parseBatchTopologies(readJson(path));
   const now = () => performance.now();
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.trim() !== '') await writeLine(JSON.stringify(answerCase(line, { topologies, now })));
+    await writeLine(JSON.stringify(answerCase(line, { topologies, now })));
   }
 }
 

@@ -32,6 +32,25 @@ test('parseBatchTopologies groups CPUs by core, socket, node and cache', () => {
   );
 });
 
+test('parseBatchTopologies T1: takes core numbers that repeat per socket for different cores', () => {
+  const cpus = Array.from({ length: 8 }, (_, id) => ({
+    cpu: id,
+    core: id % 2,
+    socket: (id >> 1) % 2,
+    numaNode: (id >> 1) % 2,
+  }));
+  const topology = parseBatchTopologies({ two: { cpus } }).get('two');
+  assert.deepEqual(
+    topology?.cores.map(({ core, cpus: threads }) => [core, threads.toString()]),
+    [
+      [0, '0,4'],
+      [1, '1,5'],
+      [2, '2,6'],
+      [3, '3,7'],
+    ],
+  );
+});
+
 for (const [json, message] of [
   [[], 'Cannot read the topologies: want an object of machines by name'],
   [{ a: {} }, 'Cannot read topology "a": it has no "cpus"; want a list of one CPU or more'],

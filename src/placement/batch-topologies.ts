@@ -56,7 +56,28 @@ function groupCpus(cpus: readonly Cpu[], groupOf: (cpu: Cpu) => number | undefin
     .sort(([a], [b]) => a - b);
 }
 
-function assembleTopology(rows: readonly Cpu[]): CpuTopology {
+/** Core numbers that repeat from socket to socket, as the kernel's do, become unique ones. */
+function distinguishCores(rows: readonly Cpu[]): readonly Cpu[] {
+  const sockets = new Map<number, number>();
+  const repeats = rows.some(({ core, socket }) => {
+    const first = sockets.get(core) ?? socket;
+    sockets.set(core, first);
+    return first !== socket;
+  });
+  if (!repeats) return rows;
+  const numbers = new Map<string, number>();
+  return [...rows]
+    .sort((a, b) => a.cpu - b.cpu)
+    .map((row) => {
+      const key = `${row.socket}/${row.core}`;
+      const core = numbers.get(key) ?? numbers.size;
+      numbers.set(key, core);
+      return { ...row, core };
+    });
+}
+
+function assembleTopology(given: readonly Cpu[]): CpuTopology {
+  const rows = distinguishCores(given);
   const coreCpus = new Map(groupCpus(rows, ({ core }) => core));
   const cpus = rows
     .map((row) => ({ ...row, siblings: coreCpus.get(row.core) ?? CpuSet.empty }))

@@ -102,18 +102,34 @@ function dealGroups(
 }
 
 /**
+ * Sets of `count` receivers that may leave the best balance. Groups are dealt in the order of the list, so that the first
+ * `leaders` of a set get one more than the others: for each place where leaders end, the fullest before it and the fullest behind.
+ */
+function proposeReceivers(receivers: readonly number[], left: readonly number[], count: number, leaders: number) {
+  if (leaders === 0) return [chooseFullest(receivers, left, count)];
+  const sets: number[][] = [];
+  for (let end = leaders; end <= receivers.length - (count - leaders); end += 1) {
+    const first = chooseFullest(receivers.slice(0, end), left, leaders);
+    sets.push(leaders === count ? first : [...first, ...chooseFullest(receivers.slice(end), left, count - leaders)]);
+  }
+  return sets;
+}
+
+/**
  * Gives what the even share leaves over to the nodes that then are in best balance. All nodes of the set are tried as receivers
- * first, then ever fewer of the fullest, so that of equal balances the widest distribution is kept. Where there are fewer
- * groups than receivers, only so many get one: the fullest.
+ * first, then ever fewer, so that of equal balances the widest distribution is kept. Where there are fewer groups than
+ * receivers, only so many get one.
  */
 function shareRemainder(nodes: readonly number[], left: readonly number[], groups: number, group: number) {
   const receivers = nodes.filter((node) => (left[node] ?? 0) >= group);
   let best: { extra: number[]; imbalance: number } | undefined;
   for (let count = Math.min(receivers.length, groups); count >= 1; count -= 1) {
-    const extra = dealGroups(chooseFullest(receivers, left, count), left, groups, group);
-    if (!extra) continue;
-    const after = imbalance(left.map((cpus, node) => cpus - (extra[node] ?? 0) * group));
-    if (!best || after < best.imbalance) best = { extra, imbalance: after };
+    for (const set of proposeReceivers(receivers, left, count, groups % count)) {
+      const extra = dealGroups(set, left, groups, group);
+      if (!extra) continue;
+      const after = imbalance(left.map((cpus, node) => cpus - (extra[node] ?? 0) * group));
+      if (!best || after < best.imbalance) best = { extra, imbalance: after };
+    }
   }
   return best?.extra;
 }
@@ -132,7 +148,7 @@ function canShare(ranked: readonly number[], count: number, { cpus, group }: Sha
  * leaves the machine's free CPUs most balanced. Returns undefined where no set can.
  *
  * The KEP's text tries every set of nodes. That is not needed: what is taken off a node changes the sum of squares of the
- * free CPUs the more, the more it has, so a best set always consists of the fullest nodes. For n nodes this takes O(n^3)
+ * free CPUs the more, the more it has, so a best set always consists of the fullest nodes. For n nodes this takes O(n^4)
  * steps at most, and it ends on every input.
  */
 export function shareOutCpus(request: ShareRequest): NodeShares | undefined {

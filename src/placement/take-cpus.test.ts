@@ -235,6 +235,20 @@ describe('takeCpus', () => {
     assert.equal(take(machine, { free: '2-7', cpus: 4, policy: 'distributed' }).cpus.toString(), '2-5');
   });
 
+  test('distributed gives what is left over to the widest set in best balance, not always to the fullest nodes', () => {
+    const machine = regular({ sockets: 4, nodesPerSocket: 2, coresPerL3: 5 });
+    const free = '5-7,9-10,12-14,16,18-20,25-30,34-35,38-39,45-47,49-50,52-54,56,58-60,65-70,74-75,78-79';
+    const { rule } = take(machine, { free, cpus: 27, policy: 'distributed' });
+    assert.deepEqual(rule.kind === 'even-shares' && [...rule.shares.values()], [6, 7, 8, 6]);
+  });
+
+  test('the score counts cores that were wholly free, though the request may not take all of their threads', () => {
+    const rows = regularRows({ sockets: 1, nodesPerSocket: 1, l3sPerNode: 1, coresPerL3: 4, threadsPerCore: 2 });
+    const machine = machineOf(rows.map((row) => ({ ...row, isolated: row.cpu < 2 })));
+    const { score } = take(machine, { cpus: 2, policy: 'packed', isolated: 'require' });
+    assert.equal(score.brokenCores, 2);
+  });
+
   test('distributed ends where the reference does not', () => {
     const machine = regular({ sockets: 2, nodesPerSocket: 4 });
     const free = '0-1,6-7,9-13,15-19,22,25-30,32-33,37-39,41-51,56-61';

@@ -8,7 +8,7 @@ import { takeOneThreadPerCore } from './one-thread-per-core.ts';
 import { takePacked } from './packed.ts';
 import { PlacementError } from './placement-error.ts';
 import { type CpuWishes, findAllowed, findPreferred } from './preferences.ts';
-import { scoreCpus } from './score.ts';
+import { type PlacementScore, scoreCpus } from './score.ts';
 import { takeSingleDomain } from './single-domain.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -106,7 +106,6 @@ function choosePreferred(
   allowed: CpuSet,
   request: PlacementRequest,
 ): Choice {
-  const { before, index } = workspace;
   for (const set of preferred) {
     const choice = tryPolicy(workspace, set, request);
     if (choice) return choice;
@@ -116,8 +115,7 @@ function choosePreferred(
   const mayFillUp = request.policy === 'packed' || request.policy === 'packed-no-l3' || request.policy === 'spread';
   if (!most || !mayFillUp || most.size >= request.cpus) return plain;
   const filled = fillUp(workspace, most, allowed, request);
-  countFree(before, allowed.toWords());
-  const score = scoreCpus(index, filled.words, before.coreFree, workspace.score);
+  const score = scoreOf(workspace, filled.words, allowed);
   const isFarther = score.sockets > plain.score.sockets || score.numaNodes > plain.score.numaNodes;
   return isFarther ? plain : { ...filled, score };
 }
@@ -130,7 +128,8 @@ function choosePreferred(
 export function takeCpus(topology: CpuTopology, request: PlacementRequest): Placement {
   checkRequest(request);
   const workspace = openWorkspace(topology);
-  const allowed = findAllowed(topology, { ...request, free: request.free.intersection(topology.online) });
+  const free = request.free.intersection(topology.online);
+  const allowed = findAllowed(topology, { ...request, free });
   if (allowed.size < request.cpus) throw notEnough(allowed, request);
   const preferred = findPreferred(topology, allowed, request);
   const { words, score, rule } =
@@ -139,7 +138,19 @@ export function takeCpus(topology: CpuTopology, request: PlacementRequest): Plac
       : choosePreferred(workspace, preferred, allowed, request);
   const cpus = CpuSet.fromWords(words);
   const wished = preferred.at(-1);
-  return { cpus, score, rule, preferred: wished && cpus.intersection(wished).size };
+  const isNarrowed = wished !== undefined || allowed.size < free.size;
+  return {
+    cpus,
+    score: isNarrowed ? scoreOf(workspace, words, free) : score,
+    rule,
+    preferred: wished && cpus.intersection(wished).size,
+  };
+}
+
+/** The score against all that was free: a choice among some of the CPUs does not see cores that others of them made whole. */
+function scoreOf({ before, index, score }: Workspace, words: Uint32Array, free: CpuSet): PlacementScore {
+  countFree(before, free.toWords());
+  return scoreCpus(index, words, before.coreFree, score);
 }
 
 function notEnough(allowed: CpuSet, { cpus, coreType, isolated }: PlacementRequest): PlacementError {
