@@ -25,6 +25,7 @@ test('describeConfig names what people set, with its effective value', async () 
     bindAddress: '[::1]:80',
     nriSocket: '/var/run/nri/nri.sock',
     cdiDir: '/var/run/cdi',
+    unsolicitedUpdates: 'auto',
     HOST_ROOT: '/',
     POD_UID: 'u1',
     v: 2,

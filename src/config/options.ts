@@ -151,6 +151,14 @@ export const options = {
     default: '/var/run/cdi',
     help: 'Directory of CDI spec files, one a claim: what the driver knows of prepared claims after a restart.',
   },
+  unsolicitedUpdates: {
+    key: 'unsolicitedUpdates',
+    value: oneOf('auto', 'always', 'never'),
+    default: 'auto',
+    help:
+      'Whether CPUs that a claim gives back are handed to running containers at once. "auto" does where the runtime\'s NRI ' +
+      'is known to be safe (0.12.1); elsewhere it takes a few seconds more.',
+  },
   hostRoot: {
     environment: 'HOST_ROOT',
     value: absolutePath,

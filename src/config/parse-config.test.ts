@@ -17,6 +17,7 @@ const defaults: Config = {
   bindAddress: { host: undefined, port: 8080 },
   nriSocket: '/var/run/nri/nri.sock',
   cdiDirectory: '/var/run/cdi',
+  unsolicitedUpdates: 'auto',
   hostRoot: '/',
   podUid: undefined,
   verbosity: 0,

@@ -40,6 +40,7 @@ test('describeConfigSchema has the keys of the reference and nothing the chart s
     'reservedCPUs',
     'sysfsOverlay',
     'publishNodeAllocatableResourceMapping',
+    'unsolicitedUpdates',
     'logFormat',
   ]);
   assert.equal(additionalProperties, false);

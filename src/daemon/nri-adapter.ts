@@ -18,6 +18,8 @@ function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFa
     podName: pod?.name ?? container.podSandboxId,
     env: container.env,
     cpus: containerCpus(container),
+    pid: container.pid > 0 ? container.pid : undefined,
+    cgroupsPath: container.linux?.cgroupsPath ?? '',
   };
 }
 
@@ -38,7 +40,8 @@ export function createNriHandlers(containers: Containers): NriHandlers {
       const { cpus, updates } = containers.create(toFacts(container, pod));
       return { adjustment: cpusetAdjustment(cpus.toString()), updates: updates.map(toNriUpdate) };
     },
-    updateContainer: ({ container, pod }) => containers.update(toFacts(container, pod)).map(toNriUpdate),
+    postStartContainer: ({ container }) => containers.started(container.id, container.pid),
+    updateContainer: ({ container }) => containers.update(container.id).map(toNriUpdate),
     stopContainer: ({ container }) => containers.remove(container.id).map(toNriUpdate),
     removeContainer: ({ container }) => void containers.remove(container.id),
   };

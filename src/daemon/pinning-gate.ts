@@ -29,9 +29,6 @@ export class PinningGate {
     const isLate = await Promise.race([this.#opened.promise.then(() => false), timeout]);
     abort.abort();
     if (!isLate) return undefined;
-    return (
-      `there is no NRI connection to the container runtime (${this.#reason}); see that the runtime runs with NRI enabled ` +
-      'and that --nri-socket is its socket'
-    );
+    return this.#reason;
   }
 }

@@ -60,7 +60,8 @@ const RELEASE_TIMEOUT_MS = 10_000;
 /** The part of an allocated device that the kubelet's answer repeats. */
 type AnsweredDevice = Pick<AllocatedDevice, 'request' | 'pool' | 'device' | 'shareId'>;
 
-function toRecord(claim: PreparedClaim): ClaimRecord {
+/** What a prepared claim's file keeps. */
+export function toRecord(claim: PreparedClaim): ClaimRecord {
   return {
     uid: claim.uid,
     cpus: claim.cpus.toString(),
@@ -191,11 +192,15 @@ export class ClaimService {
     }
     const claim = parseClaim(fetched.value, reference, this.#ports.machine().driverName);
     if (claim.devices.length === 0) return [];
-    if (known) this.#checkAllocation(known, claim);
-    const prepared = known ?? (await this.#reserve(claim));
-    await this.#record(prepared, { isNew: known === undefined });
+    if (!known) await this.#checkPinning(claim);
+    // Asked again: the claim may have been adopted from a running container meanwhile.
+    const adopted = this.#ledger.find(claim.uid);
+    if (adopted) this.#checkAllocation(adopted, claim);
+    const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim)));
+    const isNew = adopted === undefined;
+    await this.#record(prepared, { isNew });
     const durationMs = this.#ports.now() - startMs;
-    this.#ports.observe({ kind: 'prepared', claim: prepared, isNew: known === undefined, durationMs });
+    this.#ports.observe({ kind: 'prepared', claim: prepared, isNew, durationMs });
     return claim.devices.map((device) => toPreparedDevice(claim.uid, device, !prepared.cpus.isEmpty));
   }
 
@@ -216,19 +221,16 @@ export class ClaimService {
     return known.assignments.map((device) => toPreparedDevice(known.uid, device, !known.cpus.isEmpty));
   }
 
-  /** Gives a new claim its CPUs, waiting for those whose holder is on its way out. */
-  async #reserve(claim: Claim): Promise<PreparedClaim> {
+  async #checkPinning(claim: Claim): Promise<void> {
     const reason = await this.#ports.whenPinning();
-    if (reason !== undefined) {
-      throw new ClaimError(
-        'NotPinning',
-        `Cannot prepare claim ${describeClaim(claim)}: its container would not be pinned to its CPUs: ${reason}`,
-      );
-    }
-    return this.#releases.retry(() => this.#decide(claim));
+    if (reason === undefined) return;
+    throw new ClaimError(
+      'NotPinning',
+      `Cannot prepare claim ${describeClaim(claim)}: its container would not be pinned to its CPUs: ${reason}`,
+    );
   }
 
-  /** Decides and reserves in one synchronous step: nobody else can take the CPUs in between. */
+  /** Decides on a new claim and reserves in one synchronous step: nobody else can take the CPUs in between. */
   #decide(claim: Claim): PreparedClaim {
     const { topology, devices, pool } = this.#ports.machine();
     const prepared = chooseCpus(claim, { topology, devices, pool, free: this.#ledger.free });

@@ -1,7 +1,8 @@
 import { CPUSET_ENV_PREFIX, parseClaimEnv } from '../claims/claim-env.ts';
 import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger } from '../claims/ledger.ts';
-import type { CpuSet } from '../cpuset/cpu-set.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { invariant } from '../lib/invariant.ts';
 import type { Log } from '../lib/log.ts';
 
 /** A container as the runtime describes it, reduced to what the driver decides on. */
@@ -16,6 +17,10 @@ export interface ContainerFacts {
   readonly env: readonly string[];
   /** The cpuset the runtime has for it; "" when it has none. */
   readonly cpus: string;
+  /** Its first process as the host numbers it; undefined before it runs. */
+  readonly pid: number | undefined;
+  /** Where its cgroup is, as the runtime says it: a path, or "slice:prefix:name" under systemd; "" when it does not say. */
+  readonly cgroupsPath: string;
 }
 
 /** A container that must get another cpuset. */
@@ -30,6 +35,13 @@ export interface Admission {
   readonly updates: readonly CpusetUpdate[];
 }
 
+/** A running container that names claims which the ledger does not know, and must be asked for at the API server. */
+export interface UnverifiedContainer {
+  readonly facts: ContainerFacts;
+  /** Claim UID -> CPUs, as its environment says. */
+  readonly claims: ReadonlyMap<string, CpuSet>;
+}
+
 /** A container with its CPUs, for those who look. */
 export interface PlacedContainer {
   readonly podNamespace: string;
@@ -40,44 +52,86 @@ export interface PlacedContainer {
   readonly claimUids: readonly string[];
 }
 
-/** A container being followed, and the cpuset the runtime was last told. */
-interface FollowedContainer {
+/** A container and where it is meant to run. */
+export interface DecidedContainer {
   readonly facts: ContainerFacts;
-  /** Set for a container with claims; shared containers follow the pool. */
+  /** Empty when there is no CPU for it. */
+  readonly cpus: CpuSet;
+  /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
   readonly exclusive: CpuSet | undefined;
+}
+
+/**
+ * What Synchronize found: `missed` is a container that was created without the driver and had every CPU, `confined` one
+ * whose environment names CPUs that it may not have.
+ */
+export type SynchronizeFinding = 'missed' | 'confined';
+
+/** By what a container's cpuset is decided. */
+type Placement =
+  | { readonly kind: 'shared' }
+  | { readonly kind: 'exclusive'; readonly cpus: CpuSet }
+  /** `keeps` when it was pinned to just these CPUs before, so that a driver has confirmed them once. */
+  | {
+      readonly kind: 'unverified';
+      readonly claims: ReadonlyMap<string, CpuSet>;
+      readonly cpus: CpuSet;
+      readonly keeps: boolean;
+    };
+
+/** A container being followed, and the cpuset the runtime was last told; "" when that is not known. */
+interface FollowedContainer {
+  facts: ContainerFacts;
+  placement: Placement;
   told: string;
 }
 
-function describeContainer(facts: ContainerFacts): string {
+const SHARED: Placement = { kind: 'shared' };
+
+/** "namespace/pod/container", as messages name a container. */
+export function describeContainer(facts: Pick<ContainerFacts, 'podNamespace' | 'podName' | 'name'>): string {
   return `${facts.podNamespace}/${facts.podName}/${facts.name}`;
 }
 
 /**
  * The containers of the node and their cpusets. Every answer comes from memory. Containers with claims get the claims' CPUs,
- * all others the shared pool; only containers whose set really changes are updated.
+ * all others the shared pool; only containers whose set really changes are updated. CPUs that are offline are never asked
+ * for; a container whose CPUs are all offline shares the pool until one is back.
  */
 export class Containers {
   readonly #ledger: Ledger;
   readonly #log: Log;
+  readonly #onFinding: (finding: SynchronizeFinding) => void;
   readonly #followed = new Map<string, FollowedContainer>();
+  #online: CpuSet | undefined;
+  /** CPUs that unverified containers keep. */
+  #kept = CpuSet.empty;
 
-  constructor(ledger: Ledger, log: Log) {
+  constructor(ledger: Ledger, log: Log, onFinding: (finding: SynchronizeFinding) => void = () => {}) {
     this.#ledger = ledger;
     this.#log = log;
-  }
-
-  /** Cpusets wanted now, by container id. */
-  get wanted(): ReadonlyMap<string, CpuSet> {
-    return new Map([...this.#followed].map(([id, container]) => [id, this.#cpusOf(container)]));
+    this.#onFinding = onFinding;
   }
 
   /** Every container that is followed, in the order in which they came. */
   get placed(): readonly PlacedContainer[] {
-    return [...this.#followed.values()].map((container) => {
-      const { podNamespace, podName, name, env } = container.facts;
-      const claimUids = container.exclusive === undefined ? [] : [...parseClaimEnv(env).keys()];
-      return { podNamespace, podName, name, cpus: this.#cpusOf(container), claimUids };
+    return this.decided.map(({ facts, cpus, exclusive }) => {
+      const { podNamespace, podName, name, env } = facts;
+      const claimUids = exclusive === undefined ? [] : [...parseClaimEnv(env).keys()];
+      return { podNamespace, podName, name, cpus, claimUids };
     });
+  }
+
+  /** Every container and the cpuset it is to have now. */
+  get decided(): readonly DecidedContainer[] {
+    const pool = this.#sharedPool();
+    return [...this.#followed.values()].map((container) => this.#describe(container, pool));
+  }
+
+  /** One container of `decided`. */
+  find(id: string): DecidedContainer | undefined {
+    const container = this.#followed.get(id);
+    return container && this.#describe(container, this.#sharedPool());
   }
 
   /** Whether a container names the claim, whatever came of it. */
@@ -87,13 +141,21 @@ export class Containers {
     );
   }
 
+  /** Running containers whose claims must be asked for. */
+  get unverified(): readonly UnverifiedContainer[] {
+    return [...this.#followed.values()].flatMap(({ facts, placement }) =>
+      placement.kind === 'unverified' ? [{ facts, claims: placement.claims }] : [],
+    );
+  }
+
   /**
    * Decides on a new container.
    * @throws ClaimError when its environment is malformed or names a claim it may not use; the runtime then refuses it.
    */
   create(facts: ContainerFacts): Admission {
     const exclusive = this.#admit(facts);
-    const cpus = exclusive ?? this.#ledger.sharedPool;
+    const placement: Placement = exclusive ? { kind: 'exclusive', cpus: exclusive } : SHARED;
+    const cpus = this.#cpusOf(placement, this.#sharedPool());
     if (cpus.isEmpty) {
       throw new ClaimError(
         'SharedPoolEmpty',
@@ -101,8 +163,10 @@ export class Containers {
           'no CPU is left for it; set reservedCPUs or delete a pod with a claim',
       );
     }
-    const updates = this.#collectUpdates();
-    this.#followed.set(facts.id, { facts, exclusive, told: cpus.toString() });
+    // An update of the container being created would make its creation fail.
+    this.#followed.delete(facts.id);
+    const updates = this.takeDueUpdates();
+    this.#followed.set(facts.id, { facts, placement, told: cpus.toString() });
     this.#log.info('container placed', {
       container: describeContainer(facts),
       cpus: cpus.toString(),
@@ -112,19 +176,23 @@ export class Containers {
     return { cpus, updates };
   }
 
-  /** Somebody changed the container's resources: its cpuset is stated again. */
-  update(facts: ContainerFacts): readonly CpusetUpdate[] {
-    const container = this.#followed.get(facts.id);
-    if (!container) return [];
-    const cpus = this.#cpusOf(container);
-    container.told = cpus.toString();
-    return [{ containerId: facts.id, cpus }];
+  /** The container runs: from now on it has a process. */
+  started(id: string, pid: number): void {
+    const container = this.#followed.get(id);
+    if (container && pid > 0) container.facts = { ...container.facts, pid };
   }
 
-  /** A container ended; its claim keeps the CPUs until the kubelet unprepares it. */
+  /** Somebody changes the container's resources: its cpuset is stated again, whatever they ask for. */
+  update(id: string): readonly CpusetUpdate[] {
+    this.forgetTold(id);
+    return this.takeDueUpdates();
+  }
+
+  /** A container ended; its claim keeps the CPUs until the kubelet unprepares it. Ids that are not followed are no error. */
   remove(id: string): readonly CpusetUpdate[] {
     this.#followed.delete(id);
-    return this.#collectUpdates();
+    this.#countKept();
+    return this.takeDueUpdates();
   }
 
   /**
@@ -133,27 +201,94 @@ export class Containers {
    */
   synchronize(list: readonly ContainerFacts[]): readonly CpusetUpdate[] {
     this.#followed.clear();
+    this.#kept = CpuSet.empty;
+    let missed = 0;
     for (const facts of list) {
-      this.#followed.set(facts.id, { facts, exclusive: this.#admitRunning(facts), told: facts.cpus });
+      if (facts.cpus === '') {
+        missed += 1;
+        this.#onFinding('missed');
+        this.#log.warn('container had been created without the driver', { container: describeContainer(facts) });
+      }
+      this.#followed.set(facts.id, { facts, placement: this.#placeRunning(facts), told: facts.cpus });
     }
-    const updates = this.#collectUpdates();
-    this.#log.info('containers synchronised', { containers: list.length, updates: updates.length });
+    const updates = this.takeDueUpdates();
+    this.#log.info('containers synchronised', { containers: list.length, missed, updates: updates.length });
     return updates;
   }
 
-  /** The updates that are due since the runtime was last told, for instance after a claim was released. */
-  takeDueUpdates(): readonly CpusetUpdate[] {
-    return this.#collectUpdates();
+  /** Decides again on a container that was unverified, now that its claims were asked for. */
+  settleUnverified(id: string): void {
+    const container = this.#followed.get(id);
+    if (container?.placement.kind !== 'unverified') return;
+    container.placement = this.#placeRunning(container.facts, { isLast: true });
+    this.#countKept();
   }
 
-  /** The runtime was told but did not obey: the container is due again. */
+  /** CPUs came or went. Containers are due when that changes their sets. */
+  observeOnline(online: CpuSet): void {
+    this.#online = online;
+  }
+
+  /** The updates that are due since the runtime was last told; they count as told from now on. */
+  takeDueUpdates(): CpusetUpdate[] {
+    const pool = this.#sharedPool();
+    const poolText = pool.toString();
+    const updates: CpusetUpdate[] = [];
+    for (const [containerId, container] of this.#followed) {
+      const cpus = this.#cpusOf(container.placement, pool);
+      const text = cpus === pool ? poolText : cpus.toString();
+      // An empty set would tell the runtime nothing.
+      if (text === container.told || cpus.isEmpty) continue;
+      container.told = text;
+      updates.push({ containerId, cpus });
+    }
+    return updates;
+  }
+
+  /**
+   * Says what became of updates sent outside a hook. One that was not applied is due again; so is one that an answer
+   * overtook meanwhile, because nobody knows which of the two the runtime heard last.
+   */
+  settleUpdates(updates: readonly CpusetUpdate[], { applied }: { applied: boolean }): void {
+    for (const { containerId, cpus } of updates) {
+      if (!applied || this.#followed.get(containerId)?.told !== cpus.toString()) this.forgetTold(containerId);
+    }
+  }
+
+  /** The container has, or may have, another cpuset than it was told: it is due again. */
   forgetTold(id: string): void {
     const container = this.#followed.get(id);
     if (container) container.told = '';
   }
 
-  #cpusOf(container: FollowedContainer): CpuSet {
-    return container.exclusive ?? this.#ledger.sharedPool;
+  #describe({ facts, placement }: FollowedContainer, pool: CpuSet): DecidedContainer {
+    const exclusive = placement.kind === 'exclusive' ? placement.cpus : undefined;
+    return { facts, cpus: this.#cpusOf(placement, pool), exclusive };
+  }
+
+  #cpusOf(placement: Placement, pool: CpuSet): CpuSet {
+    if (placement.kind === 'shared' || (placement.kind === 'unverified' && !placement.keeps)) return pool;
+    const own = this.#onlineOf(placement.cpus);
+    return own.isEmpty ? pool : own;
+  }
+
+  /** The shared CPUs but for those that unverified containers keep; the reserved ones when all others are offline. */
+  #sharedPool(): CpuSet {
+    const { sharedPool, supply, taken } = this.#ledger;
+    const pool = this.#onlineOf(sharedPool.difference(this.#kept));
+    return pool.isEmpty ? this.#onlineOf(supply.reserved.difference(taken)) : pool;
+  }
+
+  #onlineOf(cpus: CpuSet): CpuSet {
+    return this.#online ? cpus.intersection(this.#online) : cpus;
+  }
+
+  #countKept(): void {
+    if (this.#kept.isEmpty) return;
+    const kept = [...this.#followed.values()].flatMap(({ placement }) =>
+      placement.kind === 'unverified' && placement.keeps ? [placement.cpus] : [],
+    );
+    this.#kept = CpuSet.unionOf(kept);
   }
 
   /** The CPUs of a container's claims, or undefined when it has none. */
@@ -164,29 +299,38 @@ export class Containers {
     return this.#ledger.admit(wanted, { podUid, podNamespace, podName, containerName: name });
   }
 
-  #admitRunning(facts: ContainerFacts): CpuSet | undefined {
+  #placeRunning(facts: ContainerFacts, { isLast = false } = {}): Placement {
     try {
-      return this.#admit(facts);
+      const exclusive = this.#admit(facts);
+      return exclusive ? { kind: 'exclusive', cpus: exclusive } : SHARED;
     } catch (error) {
       if (!(error instanceof ClaimError)) throw error;
+      if (error.code === 'UnknownClaim' && !isLast) return this.#placeUnverified(facts);
+      this.#onFinding('confined');
       this.#log.error('running container confined to the shared pool', {
         container: describeContainer(facts),
         reason: error.message,
       });
-      return undefined;
+      return SHARED;
     }
   }
 
-  /** Shared and exclusive containers whose cpuset differs from what the runtime was told; an empty pool tells nothing. */
-  #collectUpdates(): CpusetUpdate[] {
-    const updates: CpusetUpdate[] = [];
-    for (const [containerId, container] of this.#followed) {
-      const cpus = this.#cpusOf(container);
-      const text = cpus.toString();
-      if (text === container.told || cpus.isEmpty) continue;
-      container.told = text;
-      updates.push({ containerId, cpus });
-    }
-    return updates;
+  /**
+   * Until the API server was asked, such a container keeps its CPUs only if it runs on exactly these already, they are
+   * nobody else's, and others are left for the shared containers. A forged environment fulfils none of this by itself.
+   */
+  #placeUnverified(facts: ContainerFacts): Placement {
+    const claims = parseClaimEnv(facts.env);
+    const cpus = CpuSet.unionOf(claims.values());
+    invariant(!cpus.isEmpty, 'an unverified container names CPUs');
+    const { taken, sharedPool } = this.#ledger;
+    const pool = sharedPool.difference(this.#kept);
+    const keeps =
+      facts.cpus === cpus.toString() &&
+      !cpus.intersects(taken) &&
+      cpus.isSubsetOf(pool) &&
+      !pool.difference(cpus).isEmpty;
+    if (keeps) this.#kept = this.#kept.union(cpus);
+    return { kind: 'unverified', claims, cpus, keeps };
   }
 }

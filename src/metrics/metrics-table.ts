@@ -131,9 +131,11 @@ export const counterRows = {
   drift: {
     kind: 'counter',
     name: 'dra_cpu_drift_total',
-    help: 'Containers found with other CPUs than they were given, by what came of it.',
+    help:
+      'Containers found with other CPUs than decided: repaired, failed to be, missed (created without the driver and ' +
+      'confined later), confined (naming CPUs that they may not have).',
     labels: ['outcome'],
-    initial: [{ outcome: 'repaired' }, { outcome: 'failed' }],
+    initial: [{ outcome: 'repaired' }, { outcome: 'failed' }, { outcome: 'missed' }, { outcome: 'confined' }],
   },
   reconnect: {
     kind: 'counter',

@@ -29,7 +29,7 @@ interface MetricsRecorder {
   /** A claim was not prepared or a container not admitted; `reason` is the error's code. */
   readonly recordRefusal: (stage: 'prepare' | 'container', reason: string) => void;
   /** A container had other CPUs than it was given. */
-  readonly recordDrift: (outcome: 'repaired' | 'failed') => void;
+  readonly recordDrift: (outcome: 'repaired' | 'failed' | 'missed' | 'confined') => void;
   /** A lost connection was made again. */
   readonly recordReconnect: (peer: 'runtime' | 'kubelet' | 'apiserver') => void;
   /** A spec file was damaged and moved aside. */

@@ -23,6 +23,7 @@ export type {
   Updates,
 } from './handlers.ts';
 export type { HookReport } from './hook-runner.ts';
+export { updateThroughSynchronize } from './late-updates.ts';
 export { containerCpus, cpusetAdjustment, cpusetUpdate, newMessage } from './messages.ts';
 export { NriError, type NriErrorCode } from './nri-error.ts';
 export { NriPlugin, type NriPluginOptions, type UnsolicitedUpdates, type UpdateOutcome } from './plugin.ts';

@@ -1,0 +1,169 @@
+import { readContainerCpuset, readOnlineCpus } from '../cgroup/container-cpuset.ts';
+import type { Ledger } from '../claims/ledger.ts';
+import { Adoption, type AdoptionPorts } from '../driver/adopt.ts';
+import { Containers, type CpusetUpdate, type SynchronizeFinding } from '../driver/containers.ts';
+import { type DriftOutcome, type DriftReport, DriftWatch } from '../driver/drift.ts';
+import type { Machine } from '../driver/machine.ts';
+import { UpdatePusher } from '../driver/push-updates.ts';
+import { sleep } from '../lib/backoff.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import {
+  cpusetUpdate,
+  type HookReport,
+  NriPlugin,
+  type NriPluginState,
+  type UnsolicitedUpdates,
+  updateThroughSynchronize,
+} from '../nri/index.ts';
+import { createNriHandlers } from './nri-adapter.ts';
+import { PinningGate } from './pinning-gate.ts';
+
+/** Name among a runtime's plugins, and place: they are called in ascending order, nobody's cpuset comes before ours. */
+const IDENTITY = { name: 'dra.cpu', index: '00' };
+
+/** Between two looks at the cpusets of all containers, in milliseconds. */
+const DRIFT_INTERVAL_MS = 5000;
+
+/** What pinning is made of. */
+export interface PinningOptions {
+  readonly ledger: Ledger;
+  /** The node as it is now. */
+  readonly machine: () => Machine;
+  readonly nriSocketPath: string;
+  /** Where the host's /proc and /sys are seen. */
+  readonly hostRoot: string;
+  readonly unsolicitedUpdates: UnsolicitedUpdates;
+  readonly findClaim: AdoptionPorts['findClaim'];
+  readonly specs: AdoptionPorts['specs'];
+  /** For decisions on containers. */
+  readonly log: Log;
+  /** For the connection with the runtime. */
+  readonly nriLog: Log;
+  /** In milliseconds; 5 s by default. */
+  readonly driftIntervalMs?: number;
+  readonly onHook?: (report: HookReport) => void;
+  /** Told of containers found with other CPUs than decided, at a Synchronize or by the watch; for counters. */
+  readonly onFinding?: (finding: SynchronizeFinding | DriftOutcome) => void;
+  readonly onState?: (state: NriPluginState) => void;
+}
+
+// Without `ignoreFailure`: outside a hook a failure is worth knowing.
+function toMessages(updates: readonly CpusetUpdate[]) {
+  return updates.map(({ containerId, cpus }) => cpusetUpdate(containerId, cpus.toString()));
+}
+
+/**
+ * The half of the driver that faces the container runtime: an NRI plugin whose hooks are answered from `Containers`, what
+ * must be told outside a hook, the adoption of claims that running containers name, and the watch over real cpusets.
+ */
+export class Pinning {
+  readonly containers: Containers;
+  readonly #options: PinningOptions;
+  readonly #plugin: NriPlugin;
+  readonly #pusher: UpdatePusher;
+  readonly #adoption: Adoption;
+  readonly #drift: DriftWatch;
+  readonly #gate = new PinningGate();
+  #lastReport: DriftReport | undefined;
+  #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+
+  constructor(options: PinningOptions) {
+    this.#options = options;
+    const { ledger, log, hostRoot, onFinding = () => {} } = options;
+    this.containers = new Containers(ledger, log, onFinding);
+    this.#pusher = new UpdatePusher(this.containers, {
+      send: async (updates) => (await this.#plugin.updateContainers(toMessages(updates))).kind,
+      sendSlowly: (updates) => this.#sendSlowly(updates),
+      log,
+    });
+    this.#adoption = new Adoption(options.machine, ledger, this.containers, {
+      findClaim: options.findClaim,
+      specs: options.specs,
+      onChange: () => this.claimsChanged(),
+      log,
+    });
+    this.#drift = new DriftWatch(this.containers, {
+      readCpuset: (facts) => readContainerCpuset(hostRoot, facts),
+      readOnline: () => readOnlineCpus(hostRoot),
+      push: () => this.#pusher.push({ byAllMeans: true }),
+      onOutcome: onFinding,
+      log,
+    });
+    this.#plugin = new NriPlugin({
+      ...IDENTITY,
+      socketPath: options.nriSocketPath,
+      unsolicitedUpdates: options.unsolicitedUpdates,
+      handlers: createNriHandlers(this.containers),
+      log: options.nriLog,
+      ...(options.onHook ? { onHook: options.onHook } : {}),
+      onState: (state) => this.#followState(state),
+    });
+  }
+
+  /** The last look at all containers; undefined before the first. */
+  get driftReport(): DriftReport | undefined {
+    return this.#lastReport;
+  }
+
+  /** Begins to connect and to watch. Does nothing when already started. */
+  start(): void {
+    if (this.#run) return;
+    const abort = new AbortController();
+    this.#plugin.start();
+    this.#run = { abort, done: this.#watch(abort.signal) };
+  }
+
+  /** Leaves the runtime; containers keep their CPUs. May be called again. */
+  async stop(): Promise<void> {
+    const run = this.#run;
+    this.#run = undefined;
+    run?.abort.abort();
+    await this.#plugin.stop();
+    await run?.done;
+  }
+
+  /** Resolves when new claims may get CPUs, or with the reason why not when that takes too long. */
+  whenPinning(): Promise<string | undefined> {
+    return this.#gate.whenOpen();
+  }
+
+  /** Claims got or gave back CPUs: the runtime is told what follows for containers. */
+  claimsChanged(): void {
+    if (this.#plugin.state.kind === 'synchronized') void this.#pusher.push();
+  }
+
+  #followState(state: NriPluginState): void {
+    if (state.kind === 'synchronized') {
+      const [first] = this.containers.unverified;
+      if (first) this.#gate.close(`the claim of running container ${first.facts.podName} must first be checked`);
+      void this.#adopt();
+    } else if (state.kind === 'waiting') {
+      this.#gate.close(
+        'there is no NRI connection to the container runtime ' +
+          `(${JSON.stringify(this.#options.nriSocketPath)}: ${errorText(state.cause)}); see that the runtime runs with ` +
+          'NRI enabled and that --nri-socket is its socket',
+      );
+    }
+    this.#options.onState?.(state);
+  }
+
+  /** New claims may be served once no running container may hold CPUs that the ledger does not know of. */
+  async #adopt(): Promise<void> {
+    if (this.containers.unverified.length > 0 && this.#run) await this.#adoption.settle(this.#run.abort.signal);
+    if (this.#plugin.state.kind === 'synchronized' && this.containers.unverified.length === 0) this.#gate.open();
+  }
+
+  #sendSlowly(updates: readonly CpusetUpdate[]): Promise<void> {
+    const { nriSocketPath, nriLog } = this.#options;
+    const identity = { name: `${IDENTITY.name}-updates`, index: IDENTITY.index };
+    return updateThroughSynchronize({ ...identity, socketPath: nriSocketPath, log: nriLog }, toMessages(updates));
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.#options.driftIntervalMs ?? DRIFT_INTERVAL_MS, signal);
+      if (signal.aborted || this.#plugin.state.kind !== 'synchronized') continue;
+      this.#lastReport = await this.#drift.check();
+    }
+  }
+}

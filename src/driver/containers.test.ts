@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatClaimEnv } from '../claims/claim-env.ts';
+import { Ledger } from '../claims/ledger.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { parseCpuList } from '../cpuset/parse.ts';
+import { silentLog } from '../lib/log.ts';
+import { Containers, type CpusetUpdate } from './containers.ts';
+import { containerFacts, preparedClaim } from './testing/fixtures.ts';
+
+function newNode({ cpus = '0-7', reserved = '' } = {}) {
+  const ledger = new Ledger({ allocatable: parseCpuList(cpus), reserved: parseCpuList(reserved) });
+  const findings: string[] = [];
+  const containers = new Containers(ledger, silentLog, (finding) => findings.push(finding));
+  return { ledger, containers, findings };
+}
+
+const claimEnv = (uid: string, cpus: string) => [formatClaimEnv(uid, parseCpuList(cpus))];
+const asText = (updates: readonly CpusetUpdate[]) => updates.map(({ containerId, cpus }) => `${containerId} ${cpus}`);
+const placesOf = (containers: Containers) =>
+  Object.fromEntries(containers.decided.map(({ facts, cpus }) => [facts.id, cpus.toString()]));
+
+test('Containers.create gives the claim its CPUs and moves shared containers away, only those that must', () => {
+  const { ledger, containers } = newNode();
+  assert.equal(String(containers.create(containerFacts('web')).cpus), '0-7');
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const { cpus, updates } = containers.create(containerFacts('db', { env: claimEnv('u1', '2-3') }));
+  assert.deepEqual([String(cpus), asText(updates)], ['2-3', ['web 0-1,4-7']]);
+  assert.deepEqual(containers.create(containerFacts('web2')).updates, []);
+  ledger.reserve(preparedClaim('u2', '4'));
+  const second = containers.create(containerFacts('db2', { env: claimEnv('u2', '4') }));
+  assert.deepEqual(asText(second.updates), ['web 0-1,5-7', 'web2 0-1,5-7']);
+});
+
+test('Containers N1: with every allocatable CPU claimed, shared containers get the reserved ones', () => {
+  const { ledger, containers } = newNode({ cpus: '1-23', reserved: '0' });
+  containers.create(containerFacts('web'));
+  ledger.reserve(preparedClaim('u1', '1-23'));
+  const { updates } = containers.create(containerFacts('db', { env: claimEnv('u1', '1-23') }));
+  assert.deepEqual(asText(updates), ['web 0']);
+  assert.equal(String(containers.create(containerFacts('late')).cpus), '0');
+});
+
+test('Containers N1: with no CPU left at all a shared container is refused, never given all', () => {
+  const { ledger, containers } = newNode();
+  ledger.adopt(preparedClaim('u1', '0-7'));
+  assert.throws(() => containers.create(containerFacts('web')), { code: 'SharedPoolEmpty' });
+  assert.deepEqual(containers.synchronize([containerFacts('old')]), []);
+});
+
+test('Containers N4: a restarted container gets the same CPUs, whatever claims come meanwhile', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  for (let restart = 0; restart < 20; restart += 1) {
+    const facts = containerFacts(`db-${restart}`, { name: 'main', podUid: 'pod', env: claimEnv('u1', '2-3') });
+    assert.equal(String(containers.create(facts).cpus), '2-3');
+    if (restart < 4) ledger.reserve(preparedClaim(`other-${restart}`, `${4 + restart}`.replace('7', '0')));
+    containers.remove(facts.id);
+  }
+  assert.equal(String(ledger.find('u1')?.cpus), '2-3');
+});
+
+test('Containers N5: late Stop and Remove of an old instance do not touch the new one', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const facts = { name: 'main', podUid: 'pod', env: claimEnv('u1', '2-3') };
+  containers.create(containerFacts('old', facts));
+  containers.create(containerFacts('new', facts));
+  for (const id of ['old', 'old', 'never-seen']) assert.deepEqual(containers.remove(id), []);
+  assert.deepEqual(placesOf(containers), { new: '2-3' });
+});
+
+for (const [what, env, code] of [
+  ['a claim that is not prepared', ['DRA_CPUSET_x=0-7'], 'UnknownClaim'],
+  ['an empty value', ['DRA_CPUSET_u1='], 'MalformedEnv'],
+  ['half a range', ['DRA_CPUSET_u1=0-'], 'MalformedEnv'],
+  ['no UID', ['DRA_CPUSET_=2-3'], 'MalformedEnv'],
+  ['more CPUs than the claim has', ['DRA_CPUSET_u1=2-4'], 'ClaimMismatch'],
+  ["another pod's claim", ['DRA_CPUSET_u1=2-3'], 'ClaimInUse'],
+  ["its own claim and another pod's", ['DRA_CPUSET_u2=5', 'DRA_CPUSET_u1=2-3'], 'ClaimInUse'],
+] as const) {
+  test(`Containers N6: a container with ${what} is refused, and never gets a CPU of it at Synchronize`, () => {
+    const { ledger, containers, findings } = newNode();
+    ledger.reserve(preparedClaim('u1', '2-3'));
+    ledger.reserve(preparedClaim('u2', '5'));
+    const owner = containerFacts('db', { env: claimEnv('u1', '2-3') });
+    containers.create(owner);
+    assert.throws(() => containers.create(containerFacts('forged', { env })), { code });
+    assert.deepEqual(placesOf(containers), { db: '2-3' });
+    const updates = containers.synchronize([{ ...owner, cpus: '2-3' }, containerFacts('forged', { env, cpus: '0-7' })]);
+    assert.deepEqual(asText(updates), ['forged 0-1,4,6-7']);
+    for (const { facts } of containers.unverified) containers.settleUnverified(facts.id);
+    assert.deepEqual(placesOf(containers), { db: '2-3', forged: '0-1,4,6-7' });
+    assert.deepEqual(findings, ['confined']);
+  });
+}
+
+test('Containers N7, N8: containers created without the driver are narrowed at Synchronize and counted', () => {
+  const { ledger, containers, findings } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const updates = containers.synchronize([
+    containerFacts('web'),
+    containerFacts('malformed', { env: ['DRA_CPUSET_x=abc'] }),
+    containerFacts('db', { env: claimEnv('u1', '2-3') }),
+    containerFacts('known', { cpus: '0-1,4-7' }),
+  ]);
+  assert.deepEqual(asText(updates), ['web 0-1,4-7', 'malformed 0-1,4-7', 'db 2-3']);
+  assert.deepEqual(findings.sort(), ['confined', 'missed', 'missed', 'missed']);
+  ledger.reserve(preparedClaim('u2', '7'));
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-1,4-6', 'malformed 0-1,4-6', 'known 0-1,4-6']);
+});
+
+test('Containers N14: containers that contradict each other are confined, the others served', () => {
+  const { ledger, containers } = newNode({ cpus: '0-7' });
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const env = claimEnv('u1', '2-3');
+  const updates = containers.synchronize([
+    containerFacts('first', { env, cpus: '2-3' }),
+    containerFacts('second', { env, cpus: '2-3' }),
+    containerFacts('gone', { env: claimEnv('u9', '90-91'), cpus: '90-91' }),
+    containerFacts('web', { cpus: '0-7' }),
+  ]);
+  assert.deepEqual(asText(updates), ['second 0-1,4-7', 'gone 0-1,4-7', 'web 0-1,4-7']);
+});
+
+test('Containers N16: a change of resources states the cpuset again', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  containers.create(containerFacts('db', { env: claimEnv('u1', '2-3') }));
+  assert.deepEqual(asText(containers.update('db')), ['db 2-3']);
+  assert.deepEqual(asText(containers.update('db')), ['db 2-3']);
+  assert.deepEqual(containers.update('unknown'), []);
+});
+
+test('Containers N2: after a release the shared containers are due, and stay due until told', () => {
+  const { ledger, containers } = newNode();
+  containers.create(containerFacts('web'));
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-1,4-7']);
+  ledger.release('u1');
+  const due = containers.takeDueUpdates();
+  containers.settleUpdates(due, { applied: false });
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-7']);
+  containers.settleUpdates(due, { applied: true });
+  assert.deepEqual(containers.takeDueUpdates(), []);
+});
+
+test('Containers: an update that an answer overtook is due again', () => {
+  const { ledger, containers } = newNode();
+  containers.create(containerFacts('web'));
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const slow = containers.takeDueUpdates();
+  ledger.reserve(preparedClaim('u2', '4'));
+  assert.deepEqual(asText(containers.create(containerFacts('db', { env: claimEnv('u2', '4') })).updates), [
+    'web 0-1,5-7',
+  ]);
+  containers.settleUpdates(slow, { applied: true });
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-1,5-7']);
+});
+
+test('Containers: a pinned container without a file keeps its CPUs and shared ones keep away until it is checked', () => {
+  const { ledger, containers } = newNode();
+  const db = containerFacts('db', { env: claimEnv('u1', '2-3'), cpus: '2-3' });
+  assert.deepEqual(asText(containers.synchronize([containerFacts('web', { cpus: '0-1,4-7' }), db])), []);
+  assert.deepEqual(
+    containers.unverified.map(({ facts, claims }) => [facts.id, [...claims.keys()]]),
+    [['db', ['u1']]],
+  );
+  assert.equal(String(containers.create(containerFacts('web2')).cpus), '0-1,4-7');
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  containers.settleUnverified('db');
+  assert.deepEqual(containers.takeDueUpdates(), []);
+  assert.deepEqual(placesOf(containers), { web: '0-1,4-7', web2: '0-1,4-7', db: '2-3' });
+});
+
+test('Containers: an unverified container is confined and its CPUs shared again when nobody vouches for it', () => {
+  const { containers, findings } = newNode();
+  containers.synchronize([
+    containerFacts('web', { cpus: '0-1,4-7' }),
+    containerFacts('db', { env: claimEnv('u1', '2-3'), cpus: '2-3' }),
+  ]);
+  containers.settleUnverified('db');
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-7', 'db 0-7']);
+  assert.deepEqual(findings, ['confined']);
+});
+
+test('Containers: offline CPUs are not asked for; a container with none online shares the pool until one is back', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '4-6'));
+  containers.create(containerFacts('web'));
+  containers.create(containerFacts('db', { env: claimEnv('u1', '4-6') }));
+  const offline = (cpus: string) => {
+    containers.observeOnline(parseCpuList('0-7').difference(parseCpuList(cpus)));
+    return asText(containers.takeDueUpdates());
+  };
+  assert.deepEqual(offline('5'), ['db 4,6']);
+  assert.deepEqual(offline('4-6'), ['db 0-3,7']);
+  assert.deepEqual(offline('4-7'), ['web 0-3', 'db 0-3']);
+  assert.deepEqual(offline(''), ['web 0-3,7', 'db 4-6']);
+});
+
+test('Containers: whatever comes, shared containers never overlap a claim and are never without CPUs', () => {
+  const step = fc.record({
+    kind: fc.constantFrom('claim', 'release', 'shared', 'exclusive', 'end'),
+    pick: fc.nat({ max: 5 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const { ledger, containers } = newNode({ cpus: '1-7', reserved: '0' });
+      /** What the runtime has. */
+      const real = new Map<string, CpuSet>();
+      const apply = (updates: readonly CpusetUpdate[]) => {
+        for (const { containerId, cpus } of updates) if (real.has(containerId)) real.set(containerId, cpus);
+      };
+      let ids = 0;
+      for (const { kind, pick } of steps) {
+        const uid = `u${pick}`;
+        const claim = ledger.find(uid);
+        if (kind === 'claim' && !claim && ledger.free.size > 0) {
+          ledger.reserve(preparedClaim(uid, String(CpuSet.from(ledger.free.toArray().slice(0, pick + 1)))));
+        } else if (kind === 'release' && ![...real.keys()].includes(uid)) ledger.release(uid);
+        else if (kind === 'end') {
+          const id = [...real.keys()][pick];
+          if (id === undefined) continue;
+          real.delete(id);
+          apply(containers.remove(id));
+        } else if (kind === 'shared' || (kind === 'exclusive' && claim && !real.has(uid))) {
+          const id = kind === 'shared' ? `s${(ids += 1)}` : uid;
+          const env = kind === 'shared' || !claim ? [] : [formatClaimEnv(uid, claim.cpus)];
+          const { cpus, updates } = containers.create(containerFacts(id, { env }));
+          real.set(id, cpus);
+          apply(updates);
+        }
+        apply(containers.takeDueUpdates());
+        for (const [id, cpus] of real) {
+          assert.ok(!cpus.isEmpty);
+          if (id.startsWith('s')) assert.ok(!cpus.intersects(ledger.taken), `${id} on ${cpus}, taken ${ledger.taken}`);
+        }
+      }
+    }),
+  );
+});

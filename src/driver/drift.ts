@@ -1,0 +1,181 @@
+import type { CpuSet } from '../cpuset/cpu-set.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import { type ContainerFacts, type Containers, describeContainer, type DecidedContainer } from './containers.ts';
+
+/** A container's cpuset as its cgroup has it. */
+export interface CpusetReading {
+  /** What was asked for. */
+  readonly configured: CpuSet;
+  /** What the kernel makes of it: without offline CPUs and within the parent's, or all of the parent's when nothing is left. */
+  readonly effective: CpuSet;
+}
+
+/**
+ * How a real cpuset stands to the wanted one: `limited` is as configured but cut by a cgroup above, which no update can
+ * mend; `wide` reaches CPUs that it must not; `other` has not all it could.
+ */
+export type DriftVerdict = 'none' | 'limited' | 'wide' | 'other';
+
+/** Compares a container's real cpuset with the wanted one, which holds online CPUs only. */
+export function judgeDrift(wanted: CpuSet, { configured, effective }: CpusetReading): DriftVerdict {
+  if (effective.equals(wanted)) return 'none';
+  if (!effective.isSubsetOf(wanted)) return 'wide';
+  return configured.equals(wanted) ? 'limited' : 'other';
+}
+
+/** A container that is not where it is meant to be. */
+export interface DriftedContainer {
+  readonly container: string;
+  readonly id: string;
+  readonly verdict: Exclude<DriftVerdict, 'none'>;
+  readonly wanted: CpuSet;
+  readonly effective: CpuSet;
+}
+
+/** A container with a claim of which CPUs are offline. */
+export interface CrippledContainer {
+  readonly container: string;
+  readonly id: string;
+  /** The claim's CPUs that are offline; the container runs on the others, or in the shared pool when there are none. */
+  readonly offline: CpuSet;
+  readonly isHomeless: boolean;
+}
+
+/** The result of looking at every container once. */
+export interface DriftReport {
+  /** Containers whose cgroups could be read. */
+  readonly checked: number;
+  /** Running containers whose cgroups could not be read. */
+  readonly unreadable: number;
+  /** Seen in two rounds, so that they are no change under way. */
+  readonly drifted: readonly DriftedContainer[];
+  readonly crippled: readonly CrippledContainer[];
+}
+
+/** What became of a drifted container. */
+export type DriftOutcome = 'repaired' | 'failed';
+
+/** What the watch needs of the world. */
+export interface DriftPorts {
+  /** The container's cpuset; undefined when there is none to be found. */
+  readonly readCpuset: (facts: ContainerFacts) => Promise<CpusetReading | undefined>;
+  /** Online CPUs of the machine; undefined when they cannot be read. */
+  readonly readOnline: () => Promise<CpuSet | undefined>;
+  /** Tells the runtime what is due, by all means. */
+  readonly push: () => Promise<void>;
+  /** Called for each container that was brought back or withstood an attempt. */
+  readonly onOutcome: (outcome: DriftOutcome) => void;
+  readonly log: Log;
+}
+
+/** Where a container is on its way from being noticed to being repaired. */
+type Stage = 'noticed' | 'repairing' | 'failed';
+
+/**
+ * Compares what the kernel has with what was decided, and repairs: the runtime may have failed an update without a word,
+ * somebody may have written to a cgroup, CPUs may have gone offline (then the kernel silently gives a container that has
+ * none left all CPUs of its parent). One call of `check` is one round; a difference seen in two rounds is repaired.
+ */
+export class DriftWatch {
+  readonly #containers: Containers;
+  readonly #ports: DriftPorts;
+  readonly #stages = new Map<string, { readonly wanted: string; readonly stage: Stage }>();
+  #offlineText = '';
+
+  constructor(containers: Containers, ports: DriftPorts) {
+    this.#containers = containers;
+    this.#ports = ports;
+  }
+
+  /** Looks at every container once, and repairs what was also found the last time. */
+  async check(): Promise<DriftReport> {
+    const online = await this.#ports.readOnline();
+    if (online) this.#containers.observeOnline(online);
+    const crippled = online ? this.#findCrippled(online) : [];
+    const seen = new Set<string>();
+    const drifted: DriftedContainer[] = [];
+    let [checked, unreadable] = [0, 0];
+    for (const { facts } of this.#containers.decided) {
+      seen.add(facts.id);
+      const reading = await this.#read(facts);
+      // Decided anew after the reading: a claim may have come or gone meanwhile.
+      const now = this.#containers.find(facts.id);
+      if (!reading || !now || now.cpus.isEmpty) {
+        if (now?.facts.pid !== undefined && !reading) unreadable += 1;
+        continue;
+      }
+      checked += 1;
+      const found = this.#judge(now, reading);
+      if (found) drifted.push(found);
+    }
+    for (const id of this.#stages.keys()) if (!seen.has(id)) this.#stages.delete(id);
+    await this.#ports.push();
+    return { checked, unreadable, drifted, crippled };
+  }
+
+  async #read(facts: ContainerFacts): Promise<CpusetReading | undefined> {
+    try {
+      return await this.#ports.readCpuset(facts);
+    } catch (error) {
+      this.#ports.log.debug('cpuset cannot be read', {
+        container: describeContainer(facts),
+        reason: errorText(error),
+      });
+      return undefined;
+    }
+  }
+
+  /** Moves a container one stage on; it is returned when it was found in two rounds. */
+  #judge({ facts, cpus }: DecidedContainer, reading: CpusetReading): DriftedContainer | undefined {
+    const { id } = facts;
+    const verdict = judgeDrift(cpus, reading);
+    const before = this.#stages.get(id);
+    if (verdict === 'none') {
+      this.#stages.delete(id);
+      if (before && before.stage !== 'noticed') this.#report('repaired', facts, cpus, reading);
+      return undefined;
+    }
+    const isSame = before?.wanted === cpus.toString();
+    const stage = this.#nextStage(isSame ? before.stage : undefined, verdict);
+    this.#stages.set(id, { wanted: cpus.toString(), stage });
+    if (stage === 'noticed') return undefined;
+    if (stage === 'failed' && before?.stage !== 'failed') this.#report('failed', facts, cpus, reading);
+    if (verdict !== 'limited') this.#containers.forgetTold(id);
+    return { container: describeContainer(facts), id, verdict, wanted: cpus, effective: reading.effective };
+  }
+
+  #nextStage(before: Stage | undefined, verdict: DriftVerdict): Stage {
+    if (before === undefined) return 'noticed';
+    return before === 'noticed' && verdict !== 'limited' ? 'repairing' : 'failed';
+  }
+
+  #report(outcome: DriftOutcome, facts: ContainerFacts, cpus: CpuSet, { configured, effective }: CpusetReading): void {
+    this.#ports.onOutcome(outcome);
+    const fields = {
+      container: describeContainer(facts),
+      wanted: cpus.toString(),
+      configured: configured.toString(),
+      effective: effective.toString(),
+    };
+    if (outcome === 'repaired') this.#ports.log.warn('container had other CPUs than decided; repaired', fields);
+    else this.#ports.log.error('container has other CPUs than decided, and keeps them', fields);
+  }
+
+  #findCrippled(online: CpuSet): CrippledContainer[] {
+    const crippled = this.#containers.decided.flatMap(({ facts, exclusive }): CrippledContainer[] => {
+      const offline = exclusive?.difference(online);
+      if (!exclusive || !offline || offline.isEmpty) return [];
+      const isHomeless = offline.equals(exclusive);
+      return [{ container: describeContainer(facts), id: facts.id, offline, isHomeless }];
+    });
+    const text = crippled.map(({ id, offline }) => `${id} ${offline}`).join(' ');
+    if (text !== this.#offlineText) {
+      for (const { container, offline, isHomeless } of crippled) {
+        this.#ports.log.error('CPUs of a claim are offline', { container, offline: offline.toString(), isHomeless });
+      }
+      if (crippled.length === 0) this.#ports.log.info('all CPUs of claims are online again');
+    }
+    this.#offlineText = text;
+    return crippled;
+  }
+}

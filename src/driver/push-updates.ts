@@ -1,0 +1,77 @@
+import { errorText, type Log } from '../lib/log.ts';
+import type { Containers, CpusetUpdate } from './containers.ts';
+
+/** Containers that one call changes; the runtime takes 17 ms for each and creates no container meanwhile (containerd 2.1.9). */
+const UPDATES_PER_CALL_MAX = 32;
+
+/** How updates reach the runtime outside a hook. */
+export interface UpdatePorts {
+  /** Asks the runtime at once, or says that this runtime is better not asked. Rejects when some were not applied. */
+  readonly send: (updates: readonly CpusetUpdate[]) => Promise<'applied' | 'withheld'>;
+  /** A slower way that every runtime takes. Rejects when it failed. */
+  readonly sendSlowly: (updates: readonly CpusetUpdate[]) => Promise<void>;
+  readonly log: Log;
+}
+
+/**
+ * Tells the runtime about cpusets that changed without a hook to answer: after claims were prepared or given back. What
+ * cannot be told stays due, goes into the next hook's answer, and is tried again with each call.
+ */
+export class UpdatePusher {
+  readonly #containers: Containers;
+  readonly #ports: UpdatePorts;
+  #running: Promise<void> | undefined;
+  #isAskedAgain = false;
+  #isUrgent = false;
+
+  constructor(containers: Containers, ports: UpdatePorts) {
+    this.#containers = containers;
+    this.#ports = ports;
+  }
+
+  /**
+   * Sends what is due, one call at a time; resolves when there is nothing more to do for now. With `byAllMeans` also where
+   * the runtime is better not asked directly. Never rejects.
+   */
+  push({ byAllMeans = false } = {}): Promise<void> {
+    this.#isAskedAgain = true;
+    this.#isUrgent ||= byAllMeans;
+    this.#running ??= this.#pushAll().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #pushAll(): Promise<void> {
+    while (this.#isAskedAgain) {
+      this.#isAskedAgain = false;
+      const byAllMeans = this.#isUrgent;
+      this.#isUrgent = false;
+      await this.#pushDue(byAllMeans);
+    }
+  }
+
+  async #pushDue(byAllMeans: boolean): Promise<void> {
+    for (;;) {
+      const due = this.#containers.takeDueUpdates();
+      if (due.length === 0) return;
+      const updates = due.slice(0, UPDATES_PER_CALL_MAX);
+      this.#containers.settleUpdates(due.slice(UPDATES_PER_CALL_MAX), { applied: false });
+      const applied = await this.#send(updates, byAllMeans);
+      this.#containers.settleUpdates(updates, { applied });
+      if (!applied) return;
+    }
+  }
+
+  async #send(updates: readonly CpusetUpdate[], byAllMeans: boolean): Promise<boolean> {
+    try {
+      if ((await this.#ports.send(updates)) === 'applied') return true;
+      if (!byAllMeans) return false;
+      await this.#ports.sendSlowly(updates);
+      return true;
+    } catch (error) {
+      this.#ports.log.warn('containers not updated yet', { containers: updates.length, reason: errorText(error) });
+      return false;
+    }
+  }
+}
