@@ -1,12 +1,15 @@
 /**
- * Writes what documentation has from tables in the program: the configuration file's JSON schema, and the tables of options
- * and metrics between marker comments. `src/config/reference-docs.test.ts` says when this must be run again.
+ * Writes what documentation has from tables in the program: the configuration file's JSON schema, also inside that of the
+ * chart's values, and the tables of options, metrics and values between marker comments. `src/config/reference-docs.test.ts` says when this must be run again.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeDefault } from '../src/config/help.ts';
 import { describeConfigSchema } from '../src/config/json-schema.ts';
 import { optionRows } from '../src/config/options.ts';
 import { describeMetrics } from '../src/metrics/describe-metrics.ts';
+import { completeValuesSchema, describeValues } from './chart-values.ts';
+
+const CHART = 'deployment/helm/dra-driver-cpu';
 
 /** A cell of a Markdown table. */
 const cell = (text: string) => text.replaceAll('|', '\\|');
@@ -44,6 +47,16 @@ function formatMetrics(): string {
   return formatTable(['name', 'type', 'labels', 'what it says'], rows);
 }
 
+function formatValues(chart: { schema: string; values: string }): string {
+  const rows = describeValues(chart).map(({ name, type, fallback, help }) => [
+    code(name),
+    type,
+    fallback === undefined ? '' : code(fallback),
+    cell(help),
+  ]);
+  return formatTable(['value', 'type', 'default', 'what it does'], rows);
+}
+
 /** JSON with short lists on one line, as the repository's formatter has it. */
 function formatJson(value: unknown): string {
   const text = JSON.stringify(value, null, 2);
@@ -61,12 +74,16 @@ function replaceSection(text: string, name: string, content: string): string {
 
 /** Every generated file with the text it should have, by its path from the root of the repository. */
 export function generateReference(readText: (path: string) => string): ReadonlyMap<string, string> {
+  const schema = readText(`${CHART}/values.schema.json`);
+  const values = readText(`${CHART}/values.yaml`);
   const pages = [
     { path: 'docs/configuration.md', section: 'options', content: formatOptions() },
     { path: 'docs/metrics.md', section: 'metrics', content: formatMetrics() },
+    { path: `${CHART}/README.md`, section: 'values', content: formatValues({ schema, values }) },
   ];
   return new Map([
     ['docs/driverconfig.schema.json', formatJson(describeConfigSchema())],
+    [`${CHART}/values.schema.json`, formatJson(completeValuesSchema(schema))],
     ...pages.map(({ path, section, content }) => [path, replaceSection(readText(path), section, content)] as const),
   ]);
 }
