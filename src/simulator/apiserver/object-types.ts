@@ -73,11 +73,22 @@ export interface ContainerStatus {
   imageID: string;
   containerID?: string;
   started?: boolean;
-  state?: {
-    waiting?: { reason?: string; message?: string };
-    running?: { startedAt?: string };
-    terminated?: { exitCode: number; reason?: string; message?: string; startedAt?: string; finishedAt?: string };
-  };
+  state?: ContainerState;
+  lastState?: ContainerState;
+  allocatedResourcesStatus?: ResourceStatus[];
+}
+
+/** core/v1 ContainerState: one of them is set. */
+export interface ContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: { startedAt?: string };
+  terminated?: { exitCode: number; reason?: string; message?: string; startedAt?: string; finishedAt?: string };
+}
+
+/** The health of what a container was allocated (KEP-4680). */
+export interface ResourceStatus {
+  name: string;
+  resources?: { resourceID: string; health?: string; message?: string }[];
 }
 
 /** core/v1 PodStatus. */
@@ -87,6 +98,8 @@ export interface PodStatus {
   reason?: string;
   message?: string;
   startTime?: string;
+  hostIP?: string;
+  podIP?: string;
   conditions?: Condition[];
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];

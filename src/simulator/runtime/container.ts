@@ -22,6 +22,8 @@ export interface ContainerConfig {
   readonly cdiDeviceIds: readonly string[];
   /** A Linux CPU list the kubelet asks for; "" for none. */
   readonly cpusetCpus?: string;
+  /** Which of the containers of this name in the pod it is, 0 for the first and by default. */
+  readonly attempt?: number;
 }
 
 /** A pod's sandbox. It has no process here. */
@@ -44,6 +46,9 @@ export interface ContainerRecord {
   cpus: string;
   cpuShares: number | undefined;
   launched: LaunchedContainer | undefined;
+  startedAtMs: number | undefined;
+  finishedAtMs: number | undefined;
+  exitCode: number | undefined;
   /** Resolves when its end was told to the plugins. */
   ended: Promise<void> | undefined;
 }
@@ -51,7 +56,10 @@ export interface ContainerRecord {
 /** What lists say about a container. */
 export interface ContainerStatus {
   readonly id: string;
+  readonly sandboxId: string;
   readonly name: string;
+  readonly image: string;
+  readonly attempt: number;
   readonly podUid: string;
   readonly podName: string;
   readonly podNamespace: string;
@@ -59,6 +67,17 @@ export interface ContainerStatus {
   readonly pid: number | undefined;
   /** The cpuset the runtime was told, a Linux CPU list; "" when every CPU may be used. */
   readonly cpus: string;
+  /** Unix time, as the next; undefined before it started. */
+  readonly startedAtMs: number | undefined;
+  readonly finishedAtMs: number | undefined;
+  readonly exitCode: number | undefined;
+}
+
+/** What lists say about a sandbox. */
+export interface SandboxStatus {
+  readonly id: string;
+  readonly pod: PodConfig;
+  readonly state: 'ready' | 'notready';
 }
 
 /** A new id, as long as containerd's. */
@@ -67,8 +86,24 @@ export function newId(): string {
 }
 
 /** What lists say about a container. */
-export function describeStatus({ id, config, sandbox, state, launched, cpus }: ContainerRecord): ContainerStatus {
+export function describeStatus(record: ContainerRecord): ContainerStatus {
+  const { id, config, sandbox, state, launched, cpus, startedAtMs, finishedAtMs, exitCode } = record;
   const { uid: podUid, name: podName, namespace: podNamespace } = sandbox.pod;
+  const { name, image, attempt = 0 } = config;
   const pid = state === 'running' ? launched?.pid : undefined;
-  return { id, name: config.name, podUid, podName, podNamespace, state, pid, cpus };
+  const pod = { podUid, podName, podNamespace };
+  return {
+    id,
+    sandboxId: sandbox.id,
+    name,
+    image,
+    attempt,
+    ...pod,
+    state,
+    pid,
+    cpus,
+    startedAtMs,
+    finishedAtMs,
+    exitCode,
+  };
 }

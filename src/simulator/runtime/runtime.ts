@@ -13,6 +13,7 @@ import {
   newId,
   type PodConfig,
   type Sandbox,
+  type SandboxStatus,
 } from './container.ts';
 import { createLauncher, type LaunchedContainer, type Launcher } from './launcher.ts';
 import { type CpuChange, readCpuChange } from './merge-replies.ts';
@@ -58,6 +59,7 @@ export class Runtime {
   readonly #nri: NriServer;
   readonly #sandboxes = new Map<string, Sandbox>();
   readonly #containers = new Map<string, ContainerRecord>();
+  readonly #listeners = new Set<(podUid: string) => void>();
   readonly #queue = new KeyedQueue();
   #launcher: Launcher | undefined;
 
@@ -150,6 +152,9 @@ export class Runtime {
         cpus: config.cpusetCpus ?? '',
         cpuShares: undefined,
         launched: undefined,
+        startedAtMs: undefined,
+        finishedAtMs: undefined,
+        exitCode: undefined,
         ended: undefined,
       };
       await this.#askAboutCreation(container);
@@ -170,6 +175,7 @@ export class Runtime {
       const launched = await this.#launcher.launch(spec);
       container.launched = launched;
       container.state = 'running';
+      container.startedAtMs = Date.now();
       container.ended = this.#whenEnded(container, launched);
       await this.#notify(Event.POST_START_CONTAINER, container);
     });
@@ -241,6 +247,17 @@ export class Runtime {
     });
   }
 
+  /** Tells `listener` the pod's uid whenever a container has ended, until the returned function is called. */
+  subscribe(listener: (podUid: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** All sandboxes, the stopped ones included. */
+  listSandboxes(): Promise<SandboxStatus[]> {
+    return Promise.resolve([...this.#sandboxes.values()].map((sandbox) => ({ ...sandbox })));
+  }
+
   /** All containers, the exited ones included. */
   listContainers(): Promise<ContainerStatus[]> {
     return Promise.resolve([...this.#containers.values()].map(describeStatus));
@@ -293,11 +310,14 @@ export class Runtime {
 
   /** Waits for a container's end and tells the plugins, once, however it came. */
   async #whenEnded(container: ContainerRecord, launched: LaunchedContainer): Promise<void> {
-    await launched.exited;
+    const exitCode = await launched.exited;
     await this.#exclusively(async () => {
       container.state = 'exited';
+      container.exitCode = exitCode;
+      container.finishedAtMs = Date.now();
       await this.#tellOfEnd(container);
     });
+    for (const listener of this.#listeners) listener(container.sandbox.pod.uid);
   }
 
   async #applyUnsolicited(updates: readonly ContainerUpdate[]): Promise<ContainerUpdate[]> {
