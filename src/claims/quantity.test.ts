@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readCount } from './quantity.ts';
+import { readCount, readMillis } from './quantity.ts';
 
 test('readCount reads whole numbers in every notation of a quantity', () => {
   const cases: [string, bigint][] = [
@@ -34,4 +34,17 @@ test('readCount of n thousand milli-units is n', () => {
       assert.deepEqual(readCount(`${n}000m`.replace(/^(-?)0+(?=\d)/, '$1')), { kind: 'whole', count: BigInt(n) });
     }),
   );
+});
+
+test('readMillis reads thousandths and rounds up', () => {
+  const cases: [string, bigint | undefined][] = [
+    ['2', 2000n],
+    ['1500m', 1500n],
+    ['0.5', 500n],
+    ['1n', 1n],
+    ['1.0001', 1001n],
+    ['-1.0001', -1000n],
+    ['two', undefined],
+  ];
+  for (const [text, millis] of cases) assert.equal(readMillis(text), millis, text);
 });

@@ -6,7 +6,7 @@ import { parse, parseToError } from './testing/parse.ts';
 
 const fileErrors: { title: string; file: string; code: ConfigErrorCode; place: string; message: string | RegExp }[] = [
   {
-    title: 'a misspelt key',
+    title: 'a misspelt key (C1)',
     file: 'apiVersion: v1alpha1\nreservedCPU: "0"\n',
     code: 'UnknownKey',
     place: 'line 2, column 1',

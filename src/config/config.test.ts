@@ -28,6 +28,8 @@ test('describeConfig names what people set, with its effective value', async () 
     unsolicitedUpdates: 'auto',
     HOST_ROOT: '/',
     POD_UID: 'u1',
+    POD_NAMESPACE: undefined,
+    POD_NAME: undefined,
     v: 2,
     vmodule: [],
     logFormat: 'text',

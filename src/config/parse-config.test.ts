@@ -20,6 +20,8 @@ const defaults: Config = {
   unsolicitedUpdates: 'auto',
   hostRoot: '/',
   podUid: undefined,
+  podNamespace: undefined,
+  podName: undefined,
   verbosity: 0,
   moduleVerbosity: [],
   logFormat: 'text',
@@ -122,8 +124,8 @@ const valueCases: { title: string; given: Given; want: Partial<Config> }[] = [
   },
   {
     title: 'the environment',
-    given: { env: { HOST_ROOT: '/host/', POD_UID: 'a-1' } },
-    want: { hostRoot: '/host', podUid: 'a-1' },
+    given: { env: { HOST_ROOT: '/host/', POD_UID: 'a-1', POD_NAMESPACE: 'kube-system', POD_NAME: 'cpu-x' } },
+    want: { hostRoot: '/host', podUid: 'a-1', podNamespace: 'kube-system', podName: 'cpu-x' },
   },
   { title: 'empty variables as none', given: { env: { HOST_ROOT: '', POD_UID: '' } }, want: {} },
   { title: 'variables it does not know', given: { env: { KUBECONFIG: '/k' } }, want: {} },
@@ -223,7 +225,7 @@ test('parseConfig warns of no other flag', async () => {
   assert.deepEqual((await parse({ argv })).warnings, []);
 });
 
-test('parseConfig warns when a flag wins over another value of the file', async () => {
+test('C2: parseConfig lets a flag win over another value of the file, and warns', async () => {
   const file = 'kubeconfig: /a\ngroupBy: socket\n';
   const { config, warnings } = await parse({ argv: ['--kubeconfig=/b', '--group-by=socket'], file });
   assert.equal(config.kubeconfig, '/b');

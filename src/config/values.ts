@@ -128,6 +128,17 @@ export const nodeNameValue: ValueKind<string> = {
   },
 };
 
+/** The name of a namespace or pod, "" for none. */
+export const objectNameValue: ValueKind<string | undefined> = {
+  type: 'string',
+  placeholder: 'NAME',
+  read: (text) => {
+    if (text === '') return { value: undefined };
+    const isName = /^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$/.test(text);
+    return isName ? { value: text } : { want: 'the name of a Kubernetes object' };
+  },
+};
+
 /** A pod's UID, "" for none. It becomes part of socket names, so that nothing but name characters may be in it. */
 export const uidValue: ValueKind<string | undefined> = {
   type: 'string',

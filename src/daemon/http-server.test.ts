@@ -123,7 +123,7 @@ test('HttpServer listens on every address when no host is given', async () => {
   await server.stop();
 });
 
-test('HttpServer names the flag when the port is in use, and can be started later', () =>
+test('C5: HttpServer names the flag when the port is in use, and can be started later', () =>
   withServer(pages, async (port) => {
     const second = new HttpServer({ bindAddress: { host: '127.0.0.1', port }, routes: pages, log: silentLog });
     for (let attempt = 0; attempt < 2; attempt += 1) {

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { silentLog } from '../lib/log.ts';
+import { DriverHolder, type DriverIdentity, identifyDriver } from './driver-holder.ts';
+
+const PROCESS = { pid: 7, hostname: 'worker', version: '0.1.0' };
+const podOf = (name: string, namespace = 'kube-system') => identifyDriver({ namespace, name }, PROCESS);
+
+/** A directory, and holders in it that are released before it is removed. */
+async function fixture(context: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'dh-'));
+  const holders: DriverHolder[] = [];
+  context.after(async () => {
+    await Promise.all(holders.map((holder) => holder.release()));
+    await rm(directory, { recursive: true, force: true });
+  });
+  const create = (identity: DriverIdentity) => {
+    const holder = new DriverHolder(directory, identity, silentLog);
+    holders.push(holder);
+    return holder;
+  };
+  return { directory, create };
+}
+
+test('identifyDriver takes the DaemonSet for the release, and the process where there is no pod', () => {
+  assert.deepEqual(podOf('dra-driver-cpu-x2x8k'), {
+    release: 'kube-system/dra-driver-cpu',
+    holder: 'pod kube-system/dra-driver-cpu-x2x8k',
+    version: '0.1.0',
+  });
+  assert.equal(podOf('dra-driver-cpu').release, 'kube-system/dra-driver-cpu');
+  assert.equal(identifyDriver({ namespace: undefined, name: undefined }, PROCESS).release, 'process 7 on worker');
+});
+
+test('C12: a second installation is refused with the name of the first, until that is gone', async (context) => {
+  const { create } = await fixture(context);
+  const first = create(podOf('dra-driver-cpu-x2x8k'));
+  const second = create(podOf('other-b9b9b', 'cpu'));
+  await first.take();
+  await assert.rejects(second.take(), (error: Error & { code?: string }) => {
+    assert.equal(error.code, 'SecondDriver');
+    assert.match(
+      error.message,
+      /^Cannot start pod cpu\/other-b9b9b: pod kube-system\/dra-driver-cpu-x2x8k \(dracpu 0\.1\.0\) manages the CPUs/,
+    );
+    return true;
+  });
+  await first.release();
+  await second.take();
+});
+
+test('DriverHolder is taken over by a pod of the same DaemonSet, whose predecessor leaves it alone', async (context) => {
+  const { create } = await fixture(context);
+  const [old, next, other] = [podOf('cpu-b9b9b'), podOf('cpu-c9c9c'), podOf('another-b9b9b')].map(create);
+  await old?.take();
+  await next?.take();
+  await old?.release();
+  await assert.rejects(other?.take() ?? Promise.resolve(), /pod kube-system\/cpu-c9c9c/);
+});
+
+test('DriverHolder refuses a socket on which something unknown answers, and replaces a stale one', async (context) => {
+  const { directory, create } = await fixture(context);
+  const server = createServer((socket) => socket.end('hello'));
+  await new Promise<void>((resolve) => server.listen(join(directory, 'holder.sock'), resolve));
+  const holder = create(podOf('cpu-b9b9b'));
+  await assert.rejects(holder.take(), /an unknown program/);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  await holder.take();
+});
