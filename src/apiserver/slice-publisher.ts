@@ -1,0 +1,364 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { SliceDevice } from '../devices/slice-device.ts';
+import { Backoff, type BackoffOptions, sleep } from '../lib/backoff.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import { ApiError, hasReason } from './api-error.ts';
+import { RESOURCE_SLICES } from './api-object.ts';
+import type { ApiClient } from './client.ts';
+import { fetchNode } from './node.ts';
+import { ResourceCache } from './resource-cache.ts';
+import { findDroppedFields, withoutRefused } from './slice-content.ts';
+import { layOutSlices, type PoolPlan, planPool, type StoredSlice } from './slice-pool.ts';
+import { failingState, type SlicePublisherState } from './slice-publisher-state.ts';
+
+/** What a publisher needs. */
+export interface SlicePublisherOptions {
+  readonly client: ApiClient;
+  readonly driverName: string;
+  /** Name of the Node object; also the pool's. */
+  readonly nodeName: string;
+  readonly log: Log;
+  readonly onStateChange?: (state: SlicePublisherState) => void;
+  /** Upper end of the time before the first request, so that the nodes of a cluster do not all ask at once. */
+  readonly startJitterMs?: number;
+  /** How long to wait before the whole content is tried again while the cluster does not take all of it. */
+  readonly recheckMs?: number;
+  readonly retry?: BackoffOptions;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+}
+
+/** A thousand nodes that start together are some hundred requests a second. */
+const START_JITTER_MS = 3_000;
+const RECHECK_MS = 600_000;
+const RETRY: BackoffOptions = { initialMs: 250, maxMs: 30_000 };
+/** Somebody who removes slices finds them back at once, and somebody who goes on doing so every ten seconds. */
+const REPAIR: BackoffOptions = { initialMs: 50, maxMs: 10_000 };
+const REPAIR_CALM_MS = 60_000;
+/** Refusals of the same content that are answered by leaving something out. */
+const REDUCTIONS_MAX = 8;
+
+/** What is to be published, as far as the cluster takes it. */
+interface Content {
+  readonly devices: readonly SliceDevice[];
+  /** Why it is less than what was asked for. */
+  readonly reasons: readonly string[];
+  /** What the server made of the devices of a slice, by index. */
+  readonly stored: Map<number, readonly unknown[]>;
+  readonly dropped: Set<string>;
+  isWritten: boolean;
+}
+
+function newContent(devices: readonly SliceDevice[], reasons: readonly string[] = []): Content {
+  return { devices, reasons, stored: new Map(), dropped: new Set(), isWritten: false };
+}
+
+/**
+ * Keeps a node's devices published as ResourceSlices: writes them, watches them, and puts back what others remove or
+ * change. What the cluster does not take is left out and named; whatever fails is tried again. One at a time runs per
+ * node and driver.
+ */
+export class SlicePublisher {
+  readonly #options: SlicePublisherOptions;
+  readonly #cache: ResourceCache<StoredSlice>;
+  readonly #abort = new AbortController();
+  readonly #retry: Backoff;
+  #repair: Backoff;
+  #lastRepairMs = 0;
+  #state: SlicePublisherState = { kind: 'stopped' };
+  #wanted: readonly SliceDevice[] | undefined;
+  #content: Content | undefined;
+  #nodeUid: string | undefined;
+  #isRecheckDue = false;
+  #recheckTimer: NodeJS.Timeout | undefined;
+  #isDirty = false;
+  #wake: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: SlicePublisherOptions) {
+    const { client, driverName, nodeName, log, random } = options;
+    this.#options = options;
+    this.#retry = new Backoff({ ...(options.retry ?? RETRY), ...(random === undefined ? {} : { random }) });
+    this.#repair = this.#newRepair();
+    this.#cache = new ResourceCache<StoredSlice>({
+      client,
+      address: { resource: RESOURCE_SLICES },
+      fieldSelector: `spec.driver=${driverName},spec.nodeName=${nodeName}`,
+      log,
+      onChange: ({ isReconnected }) => {
+        this.#isRecheckDue ||= isReconnected;
+        this.#touch();
+      },
+      onFailure: (error) => this.#failed(error),
+      ...(options.retry === undefined ? {} : { retry: options.retry }),
+      ...(random === undefined ? {} : { random }),
+    });
+  }
+
+  /** Where the publication stands. */
+  get state(): SlicePublisherState {
+    return this.#state;
+  }
+
+  /** Sets what is to be published from now on; may be called before and after the start. */
+  setDevices(devices: readonly SliceDevice[]): void {
+    if (isDeepStrictEqual(devices, this.#wanted)) return;
+    this.#wanted = devices;
+    this.#content = newContent(devices);
+    this.#touch();
+  }
+
+  /** Begins to publish, in the background. */
+  start(): void {
+    if (this.#running !== undefined) return;
+    this.#enter({ kind: 'waiting' });
+    this.#running = this.#run(this.#abort.signal);
+  }
+
+  /**
+   * Ends publishing; may be called twice. The slices stay, so that a driver that comes back within the kubelet's patience
+   * changes nothing for the scheduler, unless they are to be removed.
+   * @throws ApiError when they cannot be removed.
+   */
+  async stop({ removeSlices = false }: { readonly removeSlices?: boolean } = {}): Promise<void> {
+    clearTimeout(this.#recheckTimer);
+    this.#abort.abort();
+    this.#wake?.();
+    await this.#cache.stop();
+    await this.#running;
+    this.#enter({ kind: 'stopped' });
+    if (removeSlices) await this.#removeAll();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { startJitterMs = START_JITTER_MS, random = Math.random } = this.#options;
+    await sleep(startJitterMs * random(), signal);
+    if (signal.aborted) return;
+    this.#cache.start();
+    while (!signal.aborted) {
+      await this.#untilDirty();
+      if (signal.aborted || this.#content === undefined || !this.#cache.isFilled) continue;
+      try {
+        await this.#publish(this.#content, signal);
+        this.#retry.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#failed(error);
+        const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+        await sleep(askedMs + this.#retry.nextMs(), signal);
+        this.#touch();
+      }
+    }
+  }
+
+  #touch(): void {
+    this.#isDirty = true;
+    this.#wake?.();
+  }
+
+  async #untilDirty(): Promise<void> {
+    if (!this.#isDirty && !this.#abort.signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+      this.#wake = undefined;
+    }
+    this.#isDirty = false;
+  }
+
+  async #publish(content: Content, signal: AbortSignal): Promise<void> {
+    if (this.#isRecheckDue && content.isWritten) await this.#recheck(content, signal);
+    if (content !== this.#content) return;
+    this.#nodeUid ??= await this.#fetchNodeUid(signal);
+    let plan = this.#plan(content, this.#nodeUid);
+    if (plan.update.length + plan.create.length > 0) {
+      if (content.isWritten) {
+        await this.#beforeRepair(plan, signal);
+        if (signal.aborted || content !== this.#content) return;
+        plan = this.#plan(content, this.#nodeUid);
+      }
+      if (!content.isWritten) this.#enter({ kind: 'publishing' });
+    }
+    await this.#carryOut(plan, content, signal);
+    if (content === this.#content) this.#succeeded(content, plan.generation);
+  }
+
+  #plan(content: Content, nodeUid: string): PoolPlan {
+    const { driverName, nodeName } = this.#options;
+    const slices = layOutSlices(content.devices).map((devices, index) => content.stored.get(index) ?? devices);
+    return planPool(this.#cache.objects, { driverName, nodeName, nodeUid, slices });
+  }
+
+  /** Slows down when somebody keeps changing the slices, and finds out whether the Node is another one of the same name. */
+  async #beforeRepair(plan: PoolPlan, signal: AbortSignal): Promise<void> {
+    const { log, nodeName } = this.#options;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastRepairMs > REPAIR_CALM_MS) this.#repair = this.#newRepair();
+    this.#lastRepairMs = nowMs;
+    log.warn('resource slices were changed or removed by somebody else, writing them again', {
+      node: nodeName,
+      changed: plan.update.map(({ stored }) => stored.metadata.name),
+      missing: plan.create.length,
+    });
+    await sleep(this.#repair.nextMs(), signal);
+    if (!signal.aborted) this.#nodeUid = await this.#fetchNodeUid(signal);
+  }
+
+  async #carryOut(plan: PoolPlan, content: Content, signal: AbortSignal): Promise<void> {
+    const { client } = this.#options;
+    for (const slice of plan.remove) await this.#remove(slice, signal);
+    for (const { index, body, stored } of plan.update) {
+      const address = { resource: RESOURCE_SLICES, name: stored.metadata.name };
+      try {
+        await this.#write(index, content, () => client.update<StoredSlice>(address, body, { signal }));
+      } catch (error) {
+        await this.#catchUp(stored, error, signal);
+        throw error;
+      }
+      if (content !== this.#content) return;
+    }
+    for (const { index, body } of plan.create) {
+      const address = { resource: RESOURCE_SLICES };
+      await this.#write(index, content, () => client.create<StoredSlice>(address, body, { signal }));
+      if (content !== this.#content) return;
+    }
+  }
+
+  /** Writes one slice and looks at what the server made of it. */
+  async #write(index: number, content: Content, write: () => Promise<StoredSlice>): Promise<void> {
+    const slices = layOutSlices(content.devices);
+    let answer: StoredSlice;
+    try {
+      answer = await write();
+    } catch (error) {
+      if (!hasReason(error, 'Invalid') || !this.#reduce(content, index, error)) throw error;
+      return;
+    }
+    this.#cache.note(answer);
+    const { devices } = answer.spec;
+    for (const reason of findDroppedFields(slices[index] ?? [], devices)) content.dropped.add(reason);
+    content.stored.set(index, devices ?? []);
+  }
+
+  /** After a conflict, takes in the newer state without waiting for the watch to bring it. */
+  async #catchUp({ metadata }: StoredSlice, error: unknown, signal: AbortSignal): Promise<void> {
+    if (hasReason(error, 'NotFound')) this.#cache.forget(metadata.uid);
+    if (!hasReason(error, 'Conflict')) return;
+    const address = { resource: RESOURCE_SLICES, name: metadata.name };
+    this.#cache.note(await this.#options.client.get<StoredSlice>(address, { signal }));
+  }
+
+  /** Leaves out what the server refused; false when that is nothing that could be left out. */
+  #reduce(content: Content, index: number, refusal: ApiError): boolean {
+    const offset = layOutSlices(content.devices)
+      .slice(0, index)
+      .reduce((sum, { length }) => sum + length, 0);
+    const reduced = withoutRefused(content.devices, offset, refusal.causes);
+    if (reduced === undefined || content.reasons.length >= REDUCTIONS_MAX) return false;
+    // Devices may have been set anew meanwhile; those are tried whole.
+    if (content === this.#content) {
+      this.#options.log.warn('the API server refuses a part of the resource slices', { reason: errorText(refusal) });
+      this.#content = newContent(reduced.devices, [...new Set([...content.reasons, ...reduced.reasons])]);
+      this.#touch();
+    }
+    return true;
+  }
+
+  async #remove(slice: StoredSlice, signal?: AbortSignal): Promise<void> {
+    const { name, uid } = slice.metadata;
+    try {
+      const options = { preconditions: { uid }, ...(signal === undefined ? {} : { signal }) };
+      await this.#options.client.delete({ resource: RESOURCE_SLICES, name }, options);
+    } catch (error) {
+      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error;
+    }
+    this.#cache.forget(uid);
+  }
+
+  async #removeAll(): Promise<void> {
+    const { client, driverName, nodeName } = this.#options;
+    const fieldSelector = `spec.driver=${driverName},spec.nodeName=${nodeName}`;
+    const { items } = await client.list<StoredSlice>({ resource: RESOURCE_SLICES }, { fieldSelector });
+    for (const slice of items) await this.#remove(slice);
+  }
+
+  async #fetchNodeUid(signal: AbortSignal): Promise<string> {
+    const { client, nodeName } = this.#options;
+    return (await fetchNode(client, nodeName, { signal })).metadata.uid;
+  }
+
+  /** Asks, without writing, whether the cluster takes more than it did. */
+  async #recheck(content: Content, signal: AbortSignal): Promise<void> {
+    this.#isRecheckDue = false;
+    const wanted = this.#wanted ?? [];
+    const known = [...content.dropped].sort();
+    if (content.reasons.length + known.length === 0) return;
+    for (const devices of [wanted, content.devices]) {
+      const sent = layOutSlices(devices)[0] ?? [];
+      const dropped = await this.#tryDevices(sent, signal);
+      if (dropped === undefined) continue;
+      const isLess = devices === wanted && content.reasons.length > 0;
+      if (isLess || !isDeepStrictEqual(dropped, known)) {
+        this.#options.log.info('the API server takes more of the resource slices than before, writing them again');
+        this.#content = newContent(wanted);
+        this.#touch();
+      }
+      return;
+    }
+  }
+
+  /** What the server would drop of some devices; undefined when it would refuse them. */
+  async #tryDevices(devices: readonly SliceDevice[], signal: AbortSignal): Promise<string[] | undefined> {
+    const { client, driverName, nodeName } = this.#options;
+    const pool = { driverName, nodeName, nodeUid: this.#nodeUid ?? '', slices: [devices] };
+    const body = planPool([], pool).create[0]?.body;
+    if (body === undefined) return [];
+    try {
+      const answer = await client.create<StoredSlice>({ resource: RESOURCE_SLICES }, body, { signal, dryRun: true });
+      return findDroppedFields(devices, answer.spec.devices);
+    } catch (error) {
+      if (hasReason(error, 'Invalid')) return undefined;
+      throw error;
+    }
+  }
+
+  #succeeded(content: Content, generation: number): void {
+    content.isWritten = true;
+    this.#isRecheckDue = false;
+    const reasons = [...content.reasons, ...content.dropped].sort();
+    const pool = {
+      sliceCount: layOutSlices(content.devices).length,
+      deviceCount: content.devices.length,
+      generation,
+    };
+    this.#enter(reasons.length === 0 ? { kind: 'published', ...pool } : { kind: 'degraded', reasons, ...pool });
+    clearTimeout(this.#recheckTimer);
+    if (reasons.length === 0) return;
+    const { recheckMs = RECHECK_MS, random = Math.random } = this.#options;
+    this.#recheckTimer = setTimeout(
+      () => {
+        this.#isRecheckDue = true;
+        this.#touch();
+      },
+      recheckMs * (0.5 + random()),
+    ).unref();
+  }
+
+  /** What was written is in place, also while the API server cannot be asked. */
+  #failed(error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    this.#options.log.debug('resource slices cannot be kept up to date', { reason: errorText(error) });
+    if (this.#content?.isWritten !== true) this.#enter(failingState(error));
+  }
+
+  #enter(state: SlicePublisherState): void {
+    if (isDeepStrictEqual(state, this.#state)) return;
+    this.#state = state;
+    this.#options.onStateChange?.(state);
+  }
+
+  #newRepair(): Backoff {
+    const { random } = this.#options;
+    return new Backoff({ ...REPAIR, ...(random === undefined ? {} : { random }) });
+  }
+}
