@@ -108,7 +108,7 @@ test('readTopology knows no die where die_id is -1, and no cluster where cluster
   const topology = readEdited('pack:2 core:4', { set: { 'cpu/cpu0/topology/cluster_id': -1 } });
   assert.deepEqual(
     topology.cpus.map(({ die, cluster }) => [die, cluster]),
-    Array(8).fill([undefined, undefined]),
+    Array.from({ length: 8 }, () => [undefined, undefined]),
   );
 });
 
