@@ -153,7 +153,7 @@ test('NriPlugin refuses a container by throwing, and stays connected', async (co
   assert.deepEqual(runtime.plugins, ['90-test']);
 });
 
-test('NriPlugin answers a hook whose handler never returns in time, and serves the next', async (context) => {
+test('NriPlugin N9: answers a hook whose handler never returns in time, and serves the next', async (context) => {
   const { runtime, nriSocketPath, startContainer } = await startRuntime(context);
   const reports: HookReport[] = [];
   let aborted = 0;
@@ -190,7 +190,7 @@ test('NriPlugin answers a hook whose handler never returns in time, and serves t
   assert.ok(reports.every(({ durationMs }) => durationMs >= 0 && durationMs < 2000));
 });
 
-test('NriPlugin comes back after the runtime cut it off for being late, and is told the state again', async (context) => {
+test('NriPlugin N9: comes back after the runtime cut it off for being late, and is told the state again', async (context) => {
   const { runtime, nriSocketPath, startContainer } = await startRuntime(context, {
     timeouts: { requestTimeoutMs: 100 },
   });
@@ -213,7 +213,7 @@ test('NriPlugin comes back after the runtime cut it off for being late, and is t
   await eventually('the plugin synchronised', () => synchronized === 2 && plugin.state.kind === 'synchronized');
 });
 
-test('NriPlugin comes back after every restart of the runtime and repairs what was created meanwhile', async (context) => {
+test('NriPlugin N11: comes back after every restart of the runtime and repairs what was created meanwhile', async (context) => {
   const { runtime, nriSocketPath, startContainer } = await startRuntime(context);
   const states: NriPluginState['kind'][] = [];
   const plugin = await startPlugin(context, nriSocketPath, {

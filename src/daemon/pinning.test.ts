@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { claimCdiDeviceId, claimSpecFileName, formatClaimSpec } from '../cdi/spec.ts';
+import { Ledger } from '../claims/ledger.ts';
+import { smtMachine } from '../claims/testing/fixtures.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { enumerateDevices } from '../devices/device.ts';
+import { preparedClaim } from '../driver/testing/fixtures.ts';
+import { silentLog } from '../lib/log.ts';
+import { eventually } from '../lib/testing/eventually.ts';
+import type { HookReport } from '../nri/index.ts';
+import { startRuntime } from '../simulator/runtime/testing/start-runtime.ts';
+import type { RuntimeOptions } from '../simulator/runtime/runtime.ts';
+import { Pinning, type PinningOptions } from './pinning.ts';
+
+const topology = smtMachine({ cores: 4 });
+const devices = enumerateDevices(topology, { kind: 'grouped', groupBy: 'numanode' }, CpuSet.empty);
+const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
+
+/** An embedded runtime, a ledger over its 8 CPUs and the pinning between them, started. */
+async function startNode(
+  context: TestContext,
+  { runtime: runtimeOptions = {}, ...options }: { runtime?: Partial<RuntimeOptions> } & Partial<PinningOptions> = {},
+) {
+  const node = await startRuntime(context, runtimeOptions);
+  const ledger = new Ledger({ allocatable: CpuSet.range(0, 7), reserved: CpuSet.empty });
+  const hooks: HookReport[] = [];
+  const findings: string[] = [];
+  const newPinning = () =>
+    new Pinning({
+      ledger,
+      machine: () => machine,
+      nriSocketPath: node.nriSocketPath,
+      hostRoot: '/nonexistent',
+      unsolicitedUpdates: 'auto',
+      findClaim: async () => undefined,
+      specs: { write: async () => {} },
+      log: silentLog,
+      nriLog: silentLog,
+      driftIntervalMs: 20,
+      onHook: (report) => hooks.push(report),
+      onFinding: (finding) => findings.push(finding),
+      ...options,
+    });
+  const pinning = newPinning();
+  context.after(() => pinning.stop());
+  /** Prepares a claim as the kubelet's call would: reserved, and its file written. */
+  const prepare = async (uid: string, cpus: string) => {
+    ledger.reserve(preparedClaim(uid, cpus));
+    await writeFile(join(node.cdiDirectory, claimSpecFileName(uid)), formatClaimSpec({ uid, cpus }));
+    pinning.claimsChanged();
+  };
+  const release = (uid: string) => {
+    ledger.release(uid);
+    pinning.claimsChanged();
+  };
+  const startClaimed = (uid: string) => node.startContainer(`db-${uid}`, [], [claimCdiDeviceId(uid)]);
+  const cpusOf = async (id: string) => String(await node.runtime.actualCpus(id));
+  return { ...node, ledger, pinning, newPinning, hooks, findings, prepare, release, startClaimed, cpusOf };
+}
+
+for (const nri of ['0.12', '0.8'] as const) {
+  test(`Pinning N2, N3: shared containers shrink and grow with claims under NRI ${nri}`, async (context) => {
+    const node = await startNode(context, { runtime: { nri } });
+    node.pinning.start();
+    assert.equal(await node.pinning.whenPinning(), undefined);
+    const { id: web } = await node.startContainer('web');
+    assert.equal(await node.cpusOf(web), '0-7');
+    await node.prepare('u1', '2-3');
+    const { id: db, sandbox } = await node.startClaimed('u1');
+    assert.deepEqual([await node.cpusOf(db), await node.cpusOf(web)], ['2-3', '0-1,4-7']);
+    await node.runtime.removePodSandbox(sandbox);
+    node.release('u1');
+    await eventually('widened', async () => (await node.cpusOf(web)) === '0-7', 2000);
+  });
+}
+
+test('Pinning N10: 500 containers are synchronised in one go, and all confined', async (context) => {
+  const node = await startNode(context);
+  for (let pod = 0; pod < 500; pod += 1) await node.startContainer(`pod-${pod}`);
+  await node.prepare('u1', '2-3');
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  const all = () => node.runtime.listContainers();
+  await eventually('confined', async () => (await all()).every(({ cpus }) => cpus === '0-1,4-7'));
+  assert.equal(node.findings.filter((finding) => finding === 'missed').length, 500);
+  const synchronize = node.hooks.find(({ hook }) => hook === 'Synchronize');
+  assert.ok(synchronize && synchronize.durationMs < 1000, `${synchronize?.durationMs} ms`);
+});
+
+test('Pinning N11: comes back after every restart of the runtime, and holds claims back meanwhile', async (context) => {
+  const node = await startNode(context);
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  for (let round = 0; round < 3; round += 1) {
+    await node.runtime.stop({ keepContainers: true });
+    const { id } = await node.startContainer(`missed-${round}`);
+    const waiting = node.pinning.whenPinning();
+    await node.runtime.start();
+    assert.equal(await waiting, undefined);
+    await eventually('confined', async () => {
+      const list = await node.runtime.listContainers();
+      return list.find((container) => container.id === id)?.cpus === '0-7';
+    });
+  }
+});
+
+test('Pinning N12: connects while containers are being created', async (context) => {
+  const node = await startNode(context);
+  const creations = Array.from({ length: 40 }, (_, pod) => node.startContainer(`pod-${pod}`));
+  node.pinning.start();
+  assert.equal(await node.pinning.whenPinning(), undefined);
+  await Promise.all(creations);
+  await eventually('all confined', async () =>
+    (await node.runtime.listContainers()).every(({ cpus }) => cpus === '0-7'),
+  );
+});
+
+test('Pinning N15: claims come and go while the runtime tells its containers, and none is lost', async (context) => {
+  const node = await startNode(context);
+  const { id: web } = await node.startContainer('web');
+  node.pinning.start();
+  for (let round = 0; round < 1000; round += 1) {
+    const uid = `u${round}`;
+    node.ledger.reserve(preparedClaim(uid, `${round % 7}`));
+    node.pinning.claimsChanged();
+    if (round % 50 === 0) await node.runtime.restart();
+    assert.ok(node.ledger.find(uid));
+    if (round < 999) node.ledger.release(uid);
+  }
+  const left = CpuSet.range(0, 7)
+    .difference(CpuSet.of(999 % 7))
+    .toString();
+  await node.pinning.whenPinning();
+  await eventually('the last claim’s CPU left alone', async () => (await node.cpusOf(web)) === left);
+});
+
+test('Pinning: the plugin of a new instance takes over with the state as it is', async (context) => {
+  const node = await startNode(context);
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  await node.prepare('u1', '2-3');
+  const { id: db } = await node.startClaimed('u1');
+  await node.pinning.stop();
+  await node.pinning.stop();
+  const { id: missed } = await node.startContainer('missed');
+  const second = node.newPinning();
+  context.after(() => second.stop());
+  second.start();
+  await second.whenPinning();
+  await eventually('confined', async () => (await node.cpusOf(missed)) === '0-1,4-7');
+  assert.equal(await node.cpusOf(db), '2-3');
+  assert.deepEqual(
+    second.containers.placed.map(({ podName, cpus, claimUids }) => [podName, String(cpus), claimUids]),
+    [
+      ['db-u1', '2-3', ['u1']],
+      ['missed', '0-1,4-7', []],
+    ],
+  );
+});

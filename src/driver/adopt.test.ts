@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ClaimRecord } from '../cdi/spec.ts';
+import { formatClaimEnv } from '../claims/claim-env.ts';
+import { Ledger } from '../claims/ledger.ts';
+import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { parseCpuList } from '../cpuset/parse.ts';
+import { enumerateDevices } from '../devices/device.ts';
+import { silentLog } from '../lib/log.ts';
+import { Adoption } from './adopt.ts';
+import { Containers } from './containers.ts';
+import { containerFacts } from './testing/fixtures.ts';
+
+const topology = smtMachine({ cores: 4 });
+const devices = enumerateDevices(topology, { kind: 'grouped', groupBy: 'numanode' }, CpuSet.empty);
+const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
+
+/** A claim of `cpus` CPUs that pod pod-db may use. */
+function claimObject(uid: string, cpus: string, podUid = 'pod-db') {
+  const claim = allocatedClaim(uid, [{ device: 'cpudevnuma000', cpus }]);
+  return {
+    ...claim,
+    status: { ...(claim.status as object), reservedFor: [{ resource: 'pods', name: 'db', uid: podUid }] },
+  };
+}
+
+function newNode(objects: Record<string, unknown>) {
+  const ledger = new Ledger({ allocatable: devices.allocatable, reserved: CpuSet.empty });
+  const containers = new Containers(ledger, silentLog);
+  const files: ClaimRecord[] = [];
+  const asked: string[] = [];
+  let failures = 0;
+  const adoption = new Adoption(() => machine, ledger, containers, {
+    findClaim: async ({ namespace, uid }) => {
+      asked.push(`${namespace} ${uid}`);
+      if (failures > 0) {
+        failures -= 1;
+        throw new RangeError('API server away');
+      }
+      return objects[uid];
+    },
+    specs: { write: async (record) => void files.push(record) },
+    onChange: () => {},
+    log: silentLog,
+  });
+  const fail = (times: number) => (failures = times);
+  return { ledger, containers, adoption, files, asked, fail };
+}
+
+const env = (uid: string, cpus: string) => [formatClaimEnv(uid, parseCpuList(cpus))];
+const never = new AbortController().signal;
+const placesOf = (containers: Containers) =>
+  Object.fromEntries(containers.decided.map(({ facts, cpus }) => [facts.id, cpus.toString()]));
+
+test('Adoption takes a confirmed claim of a running container over, file and all', async () => {
+  const { ledger, containers, adoption, files, asked } = newNode({ u1: claimObject('u1', '2') });
+  containers.synchronize([
+    containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' }),
+    containerFacts('web', { cpus: '' }),
+  ]);
+  await adoption.settle(never);
+  assert.deepEqual(asked, ['shop u1']);
+  assert.deepEqual(placesOf(containers), { db: '1,5', web: '0,2-4,6-7' });
+  assert.equal(ledger.find('u1')?.cpus.toString(), '1,5');
+  assert.deepEqual(
+    files.map(({ uid, cpus, assignments }) => [uid, cpus, assignments?.length]),
+    [['u1', '1,5', 1]],
+  );
+});
+
+test('Adoption pins a container that was created without the driver', async () => {
+  const { containers, adoption } = newNode({ u1: claimObject('u1', '2') });
+  assert.equal(containers.synchronize([containerFacts('db', { env: env('u1', '1,5') })])[0]?.cpus.toString(), '0-7');
+  await adoption.settle(never);
+  assert.deepEqual(
+    containers.takeDueUpdates().map(({ cpus }) => cpus.toString()),
+    ['1,5'],
+  );
+});
+
+const refusals: [why: string, object: unknown, cpus: string][] = [
+  ['that the API server does not have', undefined, '1,5'],
+  ['of another pod', claimObject('u1', '2', 'pod-other'), '1,5'],
+  [
+    'without an allocation',
+    { metadata: { name: 'c', uid: 'u1' }, status: { reservedFor: [{ uid: 'pod-db' }] } },
+    '1,5',
+  ],
+  ['of fewer CPUs than the environment says', claimObject('u1', '1'), '1,5'],
+  ['of more CPUs than the environment says', claimObject('u1', '4'), '1,5'],
+  ['whose CPUs are not of the node', claimObject('u1', '2'), '90-91'],
+  ['that would leave no shared CPU', claimObject('u1', '8'), '0-7'],
+];
+for (const [why, object, cpus] of refusals) {
+  test(`Adoption N6: a container naming a claim ${why} is confined`, async () => {
+    const { ledger, containers, adoption, files } = newNode({ u1: object });
+    containers.synchronize([containerFacts('db', { env: env('u1', cpus), cpus })]);
+    await adoption.settle(never);
+    assert.deepEqual([ledger.claims, files, containers.unverified], [[], [], []]);
+    assert.deepEqual(placesOf(containers), { db: '0-7' });
+  });
+}
+
+test('Adoption gives CPUs of another claim to nobody twice', async () => {
+  const { ledger, containers, adoption } = newNode({ u1: claimObject('u1', '2'), u2: claimObject('u2', '2', 'pod-2') });
+  containers.synchronize([
+    containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' }),
+    containerFacts('second', { podUid: 'pod-2', env: env('u2', '5-6'), cpus: '5-6' }),
+  ]);
+  await adoption.settle(never);
+  assert.deepEqual(
+    ledger.claims.map(({ uid }) => uid),
+    ['u1'],
+  );
+  assert.deepEqual(placesOf(containers), { db: '1,5', second: '0,2-4,6-7' });
+});
+
+test('Adoption asks again while the API server is away, and until it is stopped', async () => {
+  const { ledger, containers, adoption, fail } = newNode({ u1: claimObject('u1', '2') });
+  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  fail(1);
+  await adoption.settle(never);
+  assert.equal(ledger.claims.length, 1);
+  containers.synchronize([containerFacts('other', { podUid: 'pod-db', env: env('u9', '2'), cpus: '2' })]);
+  fail(1000);
+  const abort = new AbortController();
+  const settled = adoption.settle(abort.signal);
+  assert.equal(adoption.settle(abort.signal), settled);
+  abort.abort();
+  await settled;
+  assert.equal(containers.unverified.length, 1);
+});

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ledger } from '../claims/ledger.ts';
+import { formatClaimEnv } from '../claims/claim-env.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { parseCpuList } from '../cpuset/parse.ts';
+import { silentLog } from '../lib/log.ts';
+import { Containers } from './containers.ts';
+import { DriftWatch, judgeDrift } from './drift.ts';
+import { containerFacts, preparedClaim } from './testing/fixtures.ts';
+
+for (const [wanted, configured, effective, verdict] of [
+  ['4-6', '4-6', '4-6', 'none'],
+  ['4,6', '4-6', '4,6', 'none'],
+  ['4-6', '0-7', '0-7', 'wide'],
+  ['4-6', '4-6', '0-3,7', 'wide'],
+  ['4-6', '4', '4', 'other'],
+  ['4-6', '4-6', '4', 'limited'],
+] as const) {
+  test(`judgeDrift: wanted ${wanted}, configured ${configured}, effective ${effective} is ${verdict}`, () => {
+    const reading = { configured: parseCpuList(configured), effective: parseCpuList(effective) };
+    assert.equal(judgeDrift(parseCpuList(wanted), reading), verdict);
+  });
+}
+
+/** A node with a kernel: a map of container id to CPU list, changed by updates unless `obeys` is false. */
+function newNode() {
+  const ledger = new Ledger({ allocatable: CpuSet.range(0, 7), reserved: CpuSet.empty });
+  const containers = new Containers(ledger, silentLog);
+  const kernel = new Map<string, string>();
+  const state = { obeys: true, online: '0-7', pushed: 0 };
+  const outcomes: string[] = [];
+  const watch = new DriftWatch(containers, {
+    readCpuset: async ({ id }) => {
+      const text = kernel.get(id);
+      if (text === 'unreadable') throw new RangeError('EACCES');
+      return text === undefined
+        ? undefined
+        : { configured: parseCpuList(text), effective: parseCpuList(text).intersection(parseCpuList(state.online)) };
+    },
+    readOnline: async () => parseCpuList(state.online),
+    push: async () => {
+      for (const { containerId, cpus } of containers.takeDueUpdates()) {
+        state.pushed += 1;
+        if (state.obeys) kernel.set(containerId, cpus.toString());
+      }
+    },
+    onOutcome: (outcome) => outcomes.push(outcome),
+    log: silentLog,
+  });
+  const create = (id: string, claim?: string) => {
+    if (claim !== undefined) ledger.reserve(preparedClaim(id, claim));
+    const env = claim === undefined ? [] : [formatClaimEnv(id, parseCpuList(claim))];
+    const { cpus, updates } = containers.create(containerFacts(id, { env }));
+    kernel.set(id, cpus.toString());
+    for (const update of updates) kernel.set(update.containerId, update.cpus.toString());
+  };
+  return { containers, kernel, state, outcomes, watch, create };
+}
+
+test('DriftWatch N13: an update that the runtime failed without a word is repaired and counted', async () => {
+  const { kernel, state, outcomes, watch, create } = newNode();
+  create('web');
+  create('db', '2-3');
+  kernel.set('web', '0-7');
+  const [first, second, third] = [await watch.check(), await watch.check(), await watch.check()];
+  assert.deepEqual(
+    [first.drifted.length, second.drifted.map(({ id, verdict }) => `${id} ${verdict}`)],
+    [0, ['web wide']],
+  );
+  assert.deepEqual([third.drifted, third.checked, outcomes, state.pushed], [[], 2, ['repaired'], 1]);
+  assert.equal(kernel.get('web'), '0-1,4-7');
+});
+
+test('DriftWatch reports once what withstands, and keeps trying', async () => {
+  const { kernel, state, outcomes, watch, create } = newNode();
+  create('db', '2-3');
+  kernel.set('db', '0-7');
+  state.obeys = false;
+  for (let round = 0; round < 5; round += 1) await watch.check();
+  assert.deepEqual([outcomes, state.pushed], [['failed'], 4]);
+  state.obeys = true;
+  await watch.check();
+  await watch.check();
+  assert.deepEqual([outcomes, kernel.get('db')], [['failed', 'repaired'], '2-3']);
+});
+
+test('DriftWatch leaves a change that is under way alone', async () => {
+  const { containers, kernel, state, outcomes, watch, create } = newNode();
+  create('web');
+  create('db', '2-3');
+  kernel.set('web', '0-7');
+  await watch.check();
+  kernel.set('web', '0-1,4-7');
+  await watch.check();
+  containers.remove('db');
+  assert.deepEqual([outcomes, state.pushed], [[], 0]);
+});
+
+test('DriftWatch reports CPUs that go offline under a claim, and moves a container that has none left', async () => {
+  const { kernel, state, watch, create } = newNode();
+  create('web');
+  create('db', '4-6');
+  state.online = '0-4,6-7';
+  const cut = await watch.check();
+  assert.deepEqual(
+    cut.crippled.map(({ container, offline, isHomeless }) => `${container} ${offline} ${isHomeless}`),
+    ['shop/db/main 5 false'],
+  );
+  assert.deepEqual([kernel.get('db'), cut.drifted], ['4,6', []]);
+  state.online = '0-3,7';
+  assert.deepEqual(
+    (await watch.check()).crippled.map(({ isHomeless }) => isHomeless),
+    [true],
+  );
+  assert.equal(kernel.get('db'), '0-3,7');
+  state.online = '0-7';
+  assert.deepEqual((await watch.check()).crippled, []);
+  assert.equal(kernel.get('db'), '4-6');
+});
+
+test('DriftWatch counts what it cannot read', async () => {
+  const { kernel, watch, create } = newNode();
+  for (const id of ['a', 'b', 'c']) create(id);
+  kernel.set('a', 'unreadable');
+  kernel.delete('b');
+  const { checked, unreadable, drifted } = await watch.check();
+  assert.deepEqual([checked, unreadable, drifted], [1, 2, []]);
+});
