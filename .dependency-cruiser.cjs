@@ -10,7 +10,7 @@ const rooms = {
   placement: ['cpuset', 'topology', 'lib/invariant'],
   devices: ['cpuset', 'topology', 'lib/invariant'],
   claims: ['cpuset', 'topology', 'placement', 'devices', 'lib/invariant'],
-  driver: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'cdi/spec'],
+  driver: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'cdi/spec', 'cdi/device-metadata'],
   ttrpc: ['lib', 'gen'],
   nri: ['lib', 'gen', 'cpuset', 'ttrpc'],
   kubelet: ['lib', 'gen'],

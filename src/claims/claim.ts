@@ -31,6 +31,8 @@ export interface OpaqueConfig {
 
 /** An allocated ResourceClaim, reduced to what concerns this driver. */
 export interface Claim extends ClaimReference {
+  /** The claim's name in the pod's spec when it was made from a template. */
+  readonly podClaimName: string | undefined;
   readonly devices: readonly AllocatedDevice[];
   readonly configs: readonly OpaqueConfig[];
 }
@@ -155,9 +157,12 @@ export function parseClaim(json: unknown, reference: ClaimReference, driverName:
     throw new ClaimError('NotAllocated', `${action}: it has no allocation; the scheduler must allocate it first`);
   }
   const allocation = claim.object('status').object('allocation');
+  const metadata = claim.object('metadata');
+  const annotations = metadata.has('annotations') ? metadata.object('annotations') : undefined;
   const devices = allocation.has('devices') ? allocation.object('devices') : undefined;
   return {
     ...reference,
+    podClaimName: annotations?.optionalString('resource.kubernetes.io/pod-claim-name'),
     devices: (devices?.list('results') ?? [])
       .filter((result) => result.string('driver') === driverName)
       .map((result) => parseDevice(result)),

@@ -1,27 +1,71 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { describeConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
-import { parseConfig } from '../config/parse-config.ts';
+import { type ParsedCommand, parseConfig } from '../config/parse-config.ts';
+import { type Daemon, startDaemon } from '../daemon/daemon.ts';
+import { createLogger } from '../daemon/logger.ts';
+import { errorText } from '../lib/log.ts';
 import { commit, version } from '../lib/version.ts';
 
 const EXIT_STOPPED = 0;
+const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+
+/** The kubelet gives a pod 30 s, a rolling update wants less; connections that do not end by then are cut. */
+const STOP_TIMEOUT_MS = 4_000;
+
+type RunCommand = ParsedCommand & { kind: 'run' };
+
+/** Resolves with the first signal that asks to stop. */
+function waitForSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+async function stopInTime(daemon: Daemon): Promise<void> {
+  const timeout = new Promise<void>((resolve) => void setTimeout(resolve, STOP_TIMEOUT_MS).unref());
+  await Promise.race([daemon.stop(), timeout]);
+}
+
+async function runDaemon({ config, warnings }: RunCommand): Promise<number> {
+  const logger = createLogger({
+    format: config.logFormat,
+    verbosity: config.verbosity,
+    moduleVerbosity: config.moduleVerbosity,
+  });
+  const log = logger.forModule('main');
+  const stopped = waitForSignal();
+  log.info('dracpu starts', { version, commit, ...describeConfig(config) });
+  for (const warning of warnings) log.warn(warning);
+  try {
+    const daemon = await startDaemon({ config, logger, environment: process.env });
+    log.info('dracpu stops', { signal: await stopped });
+    await stopInTime(daemon);
+    return EXIT_STOPPED;
+  } catch (error) {
+    if (!(error instanceof Error) || typeof (error as { code?: unknown }).code !== 'string') throw error;
+    log.error('dracpu cannot go on', { reason: errorText(error) });
+    return EXIT_FAILED;
+  }
+}
 
 /**
  * Runs the daemon until SIGTERM or SIGINT.
  * @returns the exit code: 0 asked to stop, 1 cannot go on, 2 wrong usage or configuration.
  */
 export async function runDaemonCommand(argv: readonly string[]): Promise<number> {
+  let command: ParsedCommand;
   try {
     const readText = (path: string) => readFile(path, 'utf8');
-    const command = await parseConfig({ argv, env: process.env, hostname: hostname(), readFile: readText });
-    if (command.kind === 'help') process.stdout.write(command.text);
-    else if (command.kind === 'version') process.stdout.write(`dracpu ${version} (${commit})\n`);
-    else return 1;
-    return EXIT_STOPPED;
+    command = await parseConfig({ argv, env: process.env, hostname: hostname(), readFile: readText });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return EXIT_USAGE;
   }
+  if (command.kind === 'run') return runDaemon(command);
+  process.stdout.write(command.kind === 'help' ? command.text : `dracpu ${version} (${commit})\n`);
+  return EXIT_STOPPED;
 }

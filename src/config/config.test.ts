@@ -26,6 +26,7 @@ test('describeConfig names what people set, with its effective value', async () 
     nriSocket: '/var/run/nri/nri.sock',
     cdiDir: '/var/run/cdi',
     unsolicitedUpdates: 'auto',
+    startJitterSeconds: 3,
     HOST_ROOT: '/',
     POD_UID: 'u1',
     POD_NAMESPACE: undefined,

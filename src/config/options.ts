@@ -8,6 +8,7 @@ import {
   objectNameValue,
   oneOf,
   optionalPath,
+  secondsValue,
   uidValue,
   type ValueKind,
   verbosityValue,
@@ -159,6 +160,13 @@ export const options = {
     help:
       'Whether CPUs that a claim gives back are handed to running containers at once. "auto" does where the runtime\'s NRI ' +
       'is known to be safe (0.12.1); elsewhere it takes a few seconds more.',
+  },
+  startJitterSeconds: {
+    key: 'startJitterSeconds',
+    flag: 'start-jitter-seconds',
+    value: secondsValue,
+    default: '3',
+    help: 'Slices are first published after a random part of this time, so that the nodes of a cluster do not ask all at once.',
   },
   hostRoot: {
     environment: 'HOST_ROOT',

@@ -18,6 +18,7 @@ const defaults: Config = {
   nriSocket: '/var/run/nri/nri.sock',
   cdiDirectory: '/var/run/cdi',
   unsolicitedUpdates: 'auto',
+  startJitterSeconds: 3,
   hostRoot: '/',
   podUid: undefined,
   podNamespace: undefined,

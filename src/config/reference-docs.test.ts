@@ -41,6 +41,7 @@ test('describeConfigSchema has the keys of the reference and nothing the chart s
     'sysfsOverlay',
     'publishNodeAllocatableResourceMapping',
     'unsolicitedUpdates',
+    'startJitterSeconds',
     'logFormat',
   ]);
   assert.equal(additionalProperties, false);

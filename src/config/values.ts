@@ -149,6 +149,19 @@ export const uidValue: ValueKind<string | undefined> = {
   },
 };
 
+/** Longest time an option may ask for, in seconds: a day. */
+const SECONDS_MAX = 86_400;
+
+/** A time in whole seconds. */
+export const secondsValue: ValueKind<number> = {
+  type: 'integer',
+  placeholder: 'SECONDS',
+  read: (text) => {
+    const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+    return value <= SECONDS_MAX ? { value } : { want: `a whole number of seconds, 0 to ${SECONDS_MAX}` };
+  },
+};
+
 function readVerbosity(text: string): number | undefined {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   return value <= VERBOSITY_MAX ? value : undefined;

@@ -24,7 +24,12 @@ test('ClaimService.prepare gives whole cores, writes the file and answers with t
     {
       uid: 'a',
       devices: [
-        { requestNames: ['cpus'], poolName: 'node-a', deviceName: NUMA, cdiDeviceIds: ['dra.k8s.io/cpu=claim-a'] },
+        {
+          requestNames: ['cpus'],
+          poolName: 'node-a',
+          deviceName: NUMA,
+          cdiDeviceIds: ['dra.k8s.io/cpu=claim-a', 'dra.cpu/metadata=a_cpus'],
+        },
       ],
     },
   ]);
@@ -57,6 +62,20 @@ test('ClaimService.prepare P4: lists only our devices, keeps devices of a claim 
   const [one, two] = fixture.files.get('a')?.assignments ?? [];
   assert.notEqual(one?.cpus, two?.cpus);
   assert.equal(fixture.ledger.taken.size, 4);
+});
+
+test('ClaimService.prepare tells the container its CPUs with core, NUMA node, L3 and siblings', async () => {
+  const fixture = withClaims({ a: '2' });
+  await fixture.prepare('a');
+  const attributes = fixture.metadata.get('a')?.[0]?.devices[0]?.attributes ?? {};
+  assert.deepEqual(attributes['dra.cpu/allocatedNumCPUs'], { int: 2 });
+  assert.deepEqual(attributes['dra.cpu/cpuset'], { string: '0,8' });
+  assert.deepEqual(attributes['dra.cpu/cpuIDs'], { ints: [0, 8] });
+  assert.deepEqual(attributes['dra.cpu/coreIDs'], { ints: [0, 0] });
+  assert.deepEqual(attributes['dra.cpu/siblings'], { strings: ['0,8', '0,8'] });
+  assert.deepEqual(attributes['dra.cpu/numaNodeID'], { int: 0 });
+  await fixture.service.unprepare([referenceTo('a')]);
+  assert.equal(fixture.metadata.size, 0);
 });
 
 test('ClaimService.prepare answers a foreign claim with no devices and takes nothing', async () => {

@@ -1,3 +1,4 @@
+import { type MetadataClaim, metadataCdiDeviceId } from '../cdi/device-metadata.ts';
 import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../cdi/spec.ts';
 import { chooseCpus } from '../claims/choose-cpus.ts';
 import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
@@ -6,6 +7,7 @@ import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
+import { type DescribedRequest, describeDevices } from './describe-devices.ts';
 import type { Machine } from './machine.ts';
 import { ReleaseWaiter } from './release-waiter.ts';
 
@@ -34,6 +36,11 @@ export interface ClaimServicePorts {
   readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
   /** The durable form of a prepared claim. */
   readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
+  /** What the claim's containers are told of their devices. */
+  readonly metadata: {
+    write(claim: MetadataClaim, requests: readonly DescribedRequest[]): Promise<void>;
+    remove(claim: ClaimReference): Promise<void>;
+  };
   /**
    * Resolves when containers are pinned, that is when the runtime's state is known, or with the reason why not when that
    * takes too long. A claim that nobody has seen before waits for it: its container would start unpinned, and a running container
@@ -77,12 +84,16 @@ export function toRecord(claim: PreparedClaim): ClaimRecord {
   };
 }
 
-function toPreparedDevice(uid: string, result: AnsweredDevice, hasCpus: boolean): PreparedDevice {
+function toPreparedDevice(
+  { uid, driverName, hasCpus }: { uid: string; driverName: string; hasCpus: boolean },
+  result: AnsweredDevice,
+): PreparedDevice {
+  const metadataId = metadataCdiDeviceId(driverName, uid, result.request);
   return {
     requestNames: [result.request],
     poolName: result.pool,
     deviceName: result.device,
-    cdiDeviceIds: hasCpus ? [claimCdiDeviceId(uid)] : [],
+    cdiDeviceIds: hasCpus ? [claimCdiDeviceId(uid), metadataId] : [metadataId],
     ...(result.shareId === undefined ? {} : { shareId: result.shareId }),
   };
 }
@@ -198,10 +209,10 @@ export class ClaimService {
     if (adopted) this.#checkAllocation(adopted, claim);
     const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim)));
     const isNew = adopted === undefined;
-    await this.#record(prepared, { isNew });
+    await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
     const durationMs = this.#ports.now() - startMs;
     this.#ports.observe({ kind: 'prepared', claim: prepared, isNew, durationMs });
-    return claim.devices.map((device) => toPreparedDevice(claim.uid, device, !prepared.cpus.isEmpty));
+    return this.#answer(prepared, claim.devices);
   }
 
   /** A claim prepared before is answered from the ledger while the API server is away. */
@@ -217,8 +228,12 @@ export class ClaimService {
         `Cannot prepare claim ${describeClaim(reference)}: the API server could not be asked for it: ${errorText(reason)}`,
       );
     }
-    await this.#record(known, { isNew: false });
-    return known.assignments.map((device) => toPreparedDevice(known.uid, device, !known.cpus.isEmpty));
+    return this.#answer(known, known.assignments);
+  }
+
+  #answer({ uid, cpus }: PreparedClaim, devices: readonly AnsweredDevice[]): PreparedDevice[] {
+    const { driverName } = this.#ports.machine();
+    return devices.map((device) => toPreparedDevice({ uid, driverName, hasCpus: !cpus.isEmpty }, device));
   }
 
   async #checkPinning(claim: Claim): Promise<void> {
@@ -247,11 +262,17 @@ export class ClaimService {
     );
   }
 
-  /** Writes the claim's file. A new claim that cannot be recorded gives its CPUs back. */
-  async #record(prepared: PreparedClaim, { isNew }: { isNew: boolean }): Promise<void> {
-    if (prepared.cpus.isEmpty) return;
+  /** Writes the claim's files, the one that recovery reads last. A new claim that cannot be recorded gives its CPUs back. */
+  async #record(
+    prepared: PreparedClaim,
+    { isNew, podClaimName }: { isNew: boolean; podClaimName: string | undefined },
+  ): Promise<void> {
+    const { metadata, specs, machine } = this.#ports;
     try {
-      await this.#ports.specs.write(toRecord(prepared));
+      if (prepared.assignments.length > 0) {
+        await metadata.write({ ...prepared, podClaimName }, describeDevices(prepared, machine()));
+      }
+      if (!prepared.cpus.isEmpty) await specs.write(toRecord(prepared));
     } catch (error) {
       if (isNew) this.#release(prepared.uid);
       throw error;
@@ -262,6 +283,7 @@ export class ClaimService {
   async #unprepareOne(reference: ClaimReference): Promise<void> {
     if (!isUsableUid(reference.uid)) return;
     await this.#ports.specs.remove(reference.uid);
+    await this.#ports.metadata.remove(reference);
     const released = this.#release(reference.uid);
     this.#ports.observe({ kind: 'unprepared', reference, released });
   }

@@ -6,6 +6,7 @@ import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { type DeviceMode, enumerateDevices } from '../../devices/device.ts';
 import type { CpuTopology } from '../../topology/topology.ts';
 import type { ClaimEvent } from '../claim-events.ts';
+import type { DescribedRequest } from '../describe-devices.ts';
 import { ClaimService, type PrepareOutcome } from '../claim-service.ts';
 
 /** The reference by which the kubelet would name the claims of `allocatedClaim`. */
@@ -21,6 +22,8 @@ export class ClaimFixture {
   readonly objects = new Map<string, unknown>();
   /** What the spec directory has, by UID. */
   readonly files = new Map<string, ClaimRecord>();
+  /** What containers are told of their devices, by the claim's UID. */
+  readonly metadata = new Map<string, readonly DescribedRequest[]>();
   readonly events: ClaimEvent[] = [];
   /** Rejects writes and removals of files while set. */
   diskError: Error | undefined;
@@ -55,6 +58,10 @@ export class ClaimFixture {
           if (this.diskError) throw this.diskError;
           this.files.delete(uid);
         },
+      },
+      metadata: {
+        write: async ({ uid }, requests) => void this.metadata.set(uid, requests),
+        remove: async ({ uid }) => void this.metadata.delete(uid),
       },
       whenPinning: () => this.whenPinning(),
       observe: (event) => void this.events.push(event),

@@ -1,0 +1,65 @@
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  type DeviceMetadata,
+  formatDeviceMetadata,
+  formatMetadataSpec,
+  type MetadataClaim,
+  metadataClaimPath,
+  metadataFilePath,
+  metadataSpecFileName,
+  metadataSpecPrefix,
+} from './device-metadata.ts';
+
+/** Where metadata goes. */
+export interface MetadataDirectoryOptions {
+  readonly driverName: string;
+  /** The plugin's data directory, such as /var/lib/kubelet/plugins/dra.cpu, by the same name on the host. */
+  readonly dataDirectory: string;
+  /** The directory of CDI specs. */
+  readonly cdiDirectory: string;
+}
+
+/** Writes a file whole or not at all. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, text, { mode: 0o644 });
+  await rename(temporary, path);
+}
+
+/**
+ * What containers are told of their devices (KEP-5304): a file per claim and request, and a CDI spec per file that mounts it.
+ * Paths are those of Kubernetes' Go helper. Nothing here is needed to recover a claim, so that nothing is synced.
+ */
+export class MetadataDirectory {
+  readonly #options: MetadataDirectoryOptions;
+
+  constructor(options: MetadataDirectoryOptions) {
+    this.#options = options;
+  }
+
+  /** Writes the metadata of every request of a claim. Rejects with the system's error. */
+  async write(
+    claim: MetadataClaim,
+    requests: readonly { readonly request: string; readonly devices: readonly DeviceMetadata[] }[],
+  ): Promise<void> {
+    const { driverName, dataDirectory, cdiDirectory } = this.#options;
+    for (const { request, devices } of requests) {
+      const hostPath = join(dataDirectory, metadataFilePath(claim, request));
+      await writeWhole(hostPath, formatDeviceMetadata(driverName, claim, { request, devices }));
+      const specPath = join(cdiDirectory, metadataSpecFileName(driverName, claim.uid, request));
+      await writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath }));
+    }
+  }
+
+  /** Removes a claim's metadata; none is no error. */
+  async remove(claim: Omit<MetadataClaim, 'podClaimName'>): Promise<void> {
+    const { driverName, dataDirectory, cdiDirectory } = this.#options;
+    const prefix = metadataSpecPrefix(driverName, claim.uid);
+    const names = await readdir(cdiDirectory).catch(() => []);
+    const specs = names.filter((name) => name.startsWith(prefix));
+    await Promise.all(specs.map((name) => rm(join(cdiDirectory, name), { force: true })));
+    await rm(join(dataDirectory, metadataClaimPath(claim)), { recursive: true, force: true });
+  }
+}

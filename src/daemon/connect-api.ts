@@ -1,0 +1,82 @@
+import { RESOURCE_CLAIMS } from '../apiserver/api-object.ts';
+import { ApiClient } from '../apiserver/client.ts';
+import { loadConnection } from '../apiserver/connection.ts';
+import { fetchClaim } from '../apiserver/fetch-claim.ts';
+import { SlicePublisher } from '../apiserver/slice-publisher.ts';
+import type { SlicePublisherState } from '../apiserver/slice-publisher-state.ts';
+import type { ClaimReference } from '../claims/claim.ts';
+import type { Config } from '../config/config.ts';
+import type { SliceDevice } from '../devices/slice-device.ts';
+import type { Log } from '../lib/log.ts';
+import { version } from '../lib/version.ts';
+import { DRIVER_NAME } from './read-machine.ts';
+import type { Readiness } from './readiness.ts';
+
+/** The API server as the daemon needs it. */
+export interface ApiSide {
+  readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
+  /** The claim with this UID in this namespace, or undefined when there is none. */
+  readonly findClaim: (wanted: { readonly namespace: string; readonly uid: string }) => Promise<unknown>;
+  /** Keeps the node's ResourceSlices as wanted. */
+  readonly slices: {
+    setDevices(devices: readonly SliceDevice[]): void;
+    start(): void;
+    stop(): Promise<void>;
+  };
+  /** Closes the connection. */
+  readonly close: () => void;
+}
+
+/** What the connection is made from and where its state goes. */
+export interface ConnectApiOptions {
+  readonly config: Config;
+  /** The process's environment, which tells a pod where the API server is. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly log: Log;
+  readonly readiness: Readiness;
+}
+
+/** Says once what became of publication, and whether it is good enough for pods to be scheduled. */
+function createStateListener(log: Log, readiness: Readiness): (state: SlicePublisherState) => void {
+  return (state) => {
+    switch (state.kind) {
+      case 'published':
+        log.info('slices published', { slices: state.sliceCount, devices: state.deviceCount });
+        return readiness.hold('slices-published');
+      case 'degraded':
+        log.warn('slices published, but not whole', { reasons: state.reasons });
+        return readiness.hold('slices-published');
+      case 'failing':
+        log.error('slices not published', { reason: state.reason });
+        return readiness.fail('slices-published', state.reason);
+      case 'stopped':
+      case 'waiting':
+      case 'publishing':
+    }
+  };
+}
+
+/**
+ * Prepares everything that talks to the API server; nothing is sent yet, and the server may be away.
+ * @throws ApiConnectionError when it is not known where the server is or how to log in.
+ */
+export async function connectApi({ config, environment, log, readiness }: ConnectApiOptions): Promise<ApiSide> {
+  const connection = await loadConnection({ kubeconfigPath: config.kubeconfig, environment });
+  const client = new ApiClient(connection, { userAgent: `dracpu/${version}` });
+  return {
+    fetchClaim: (reference) => fetchClaim(client, reference),
+    findClaim: async ({ namespace, uid }) => {
+      const { items } = await client.list({ resource: RESOURCE_CLAIMS, namespace });
+      return items.find((item) => item.metadata.uid === uid);
+    },
+    slices: new SlicePublisher({
+      client,
+      driverName: DRIVER_NAME,
+      nodeName: config.nodeName,
+      log,
+      startJitterMs: config.startJitterSeconds * 1_000,
+      onStateChange: createStateListener(log, readiness),
+    }),
+    close: () => connection.close(),
+  };
+}
