@@ -15,6 +15,7 @@ const GATHERINFO_NAME = 'dracpu-gatherinfo';
 const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>> = {
   topology: async (program) => (await import('./topology-command.ts')).addTopologyCommand(program),
   plan: async (program) => (await import('./plan-command.ts')).addPlanCommand(program),
+  'embedded-node': async (program) => (await import('./embedded-node-command.ts')).addEmbeddedNodeCommand(program),
 };
 
 /** The program's arguments with the subcommand that its name stands for. */

@@ -39,6 +39,7 @@ export class Kubelet {
   readonly #claims: ClaimManager;
   readonly #workers = new Map<string, PodWorker>();
   #stops: (() => void)[] = [];
+  #areImagesThere = true;
 
   constructor(options: KubeletOptions) {
     this.#options = options;
@@ -56,6 +57,12 @@ export class Kubelet {
   /** Names of the drivers that are registered now. */
   get driverNames(): string[] {
     return this.#plugins.driverNames;
+  }
+
+  /** Without images, as while a slow one is being pulled, sandboxes are made and claims prepared, but no container is created. */
+  set areImagesThere(areThere: boolean) {
+    this.#areImagesThere = areThere;
+    this.#wakeAll();
   }
 
   get #timing(): KubeletTiming {
@@ -104,6 +111,7 @@ export class Kubelet {
       claims: this.#claims,
       timing: this.#timing,
       healthOf: (pod, container) => this.#healthOf(pod, container),
+      areImagesThere: () => this.#areImagesThere,
       log,
     };
     const worker = new PodWorker(uid, options, () => this.#workers.delete(uid));

@@ -27,6 +27,8 @@ export interface PodWorkerOptions {
   readonly claims: ClaimManager;
   readonly timing: KubeletTiming;
   readonly healthOf: (pod: Pod, container: Container) => ResourceStatus[];
+  /** Whether images can be had: without them no container is created. */
+  readonly areImagesThere: () => boolean;
   readonly log: Log;
 }
 
@@ -139,6 +141,7 @@ export class PodWorker {
       this.#writeStatus(pod, observed, plan);
       return this.#end(pod, observed);
     }
+    if (plan.starts.length > 0 && !this.#options.areImagesThere()) return this.#writeStatus(pod, observed, plan);
     for (const start of plan.starts) {
       if (this.#stopped.signal.aborted) return;
       await this.#start(pod, {
