@@ -6,16 +6,55 @@ import { NODE_DIRECTORY } from './sysfs-reader.ts';
 import {
   BUS_SET_FILES,
   CACHE_SET_FILES,
+  type CpuSetFile,
   DEVICE_SET_FILES,
   NODE_SET_FILES,
   TOPOLOGY_FAMILIES,
 } from './topology-files.ts';
 
-/** The files that tell the same thing in other words. */
-const SYNONYMS: readonly (readonly string[])[] = [
-  ...Object.values(TOPOLOGY_FAMILIES).map(({ idFile, setFiles }) => [idFile, ...setFiles.map(({ name }) => name)]),
-  ...[CACHE_SET_FILES, NODE_SET_FILES, BUS_SET_FILES, DEVICE_SET_FILES].map((files) => files.map(({ name }) => name)),
-];
+/** The files that tell the same thing in other words: those that name CPUs, and the number of the group. */
+interface SynonymFamily {
+  readonly setFiles: readonly CpuSetFile[];
+  readonly names: readonly string[];
+}
+
+const FAMILIES: readonly SynonymFamily[] = [
+  ...Object.values(TOPOLOGY_FAMILIES),
+  ...[CACHE_SET_FILES, NODE_SET_FILES, BUS_SET_FILES, DEVICE_SET_FILES].map((setFiles) => ({
+    setFiles,
+    idFile: undefined,
+  })),
+].map(({ idFile, setFiles }) => {
+  const setNames = setFiles.map(({ name }) => name);
+  return { setFiles, names: idFile === undefined ? setNames : [idFile, ...setNames] };
+});
+
+function familyOf(name: string): SynonymFamily | undefined {
+  return FAMILIES.find(({ names }) => names.includes(name));
+}
+
+/** A file of a CPU that tells of a group it is in. */
+const CPU_FILE = /^devices\/system\/cpu\/cpu(\d+)\/(topology|cache\/index\d+)\/([^/]+)$/;
+const NODE_SET_FILE = /^devices\/system\/node\/node(\d+)\/(cpulist|cpumap)$/;
+
+/** What a CPU file tells, the same for all CPUs; undefined where it tells of no group. */
+function subjectOf(path: string): string | undefined {
+  const [, , directory, name = ''] = CPU_FILE.exec(path) ?? [];
+  const family = directory === undefined ? undefined : familyOf(name);
+  return family && `${directory} ${family.names[0]}`;
+}
+
+/** The CPUs for which the overlay itself tells each subject. */
+function collectTold(paths: Iterable<string>): Map<string, CpuSet> {
+  const told = new Map<string, CpuSet>();
+  for (const path of paths) {
+    const subject = subjectOf(path);
+    if (subject === undefined) continue;
+    const cpu = CpuSet.of(Number(CPU_FILE.exec(path)?.[1]));
+    told.set(subject, (told.get(subject) ?? CpuSet.empty).union(cpu));
+  }
+  return told;
+}
 
 function splitPath(path: string): [directory: string, name: string] {
   const slash = path.lastIndexOf('/');
@@ -26,18 +65,27 @@ function splitPath(path: string): [directory: string, name: string] {
 class OverlaidSysfs implements Sysfs {
   readonly #base: Sysfs;
   readonly #overlay: SysfsOverlay;
+  readonly #told: ReadonlyMap<string, CpuSet>;
+  readonly #placed: CpuSet;
 
   constructor(base: Sysfs, overlay: SysfsOverlay) {
     this.#base = base;
     this.#overlay = overlay;
+    this.#told = collectTold(overlay.files.keys());
+    this.#placed = CpuSet.from(overlay.nodeOfCpu.keys());
   }
 
   readText(path: string): string | undefined {
     const contents = this.#overlay.files.get(path);
     if (contents !== undefined) return contents;
     if (this.#overlay.directories.has(path) || this.#isHidden(path)) return undefined;
-    const node = /^devices\/system\/node\/node(\d+)\/(cpulist|cpumap)$/.exec(path);
-    return node ? this.#readNodeCpus(path, Number(node[1])) : this.#base.readText(path);
+    const node = NODE_SET_FILE.exec(path)?.[1];
+    if (node !== undefined) {
+      const added = [...this.#overlay.nodeOfCpu].filter(([, own]) => own === Number(node)).map(([cpu]) => cpu);
+      return this.#readSet(path, { taken: this.#placed, added: CpuSet.from(added) });
+    }
+    const taken = this.#told.get(subjectOf(path) ?? '');
+    return taken ? this.#readSet(path, { taken, added: CpuSet.empty }) : this.#base.readText(path);
   }
 
   /** An overlaid `nodeN` entry of a CPU replaces the one of the base, and counts as an entry of that node too. */
@@ -61,25 +109,26 @@ class OverlaidSysfs implements Sysfs {
   #isHidden(path: string): boolean {
     const [directory, name] = splitPath(path);
     const own = this.#overlay.directories.get(directory);
-    return own !== undefined && SYNONYMS.some((names) => names.includes(name) && names.some((other) => own.has(other)));
+    return own !== undefined && familyOf(name)?.names.some((other) => own.has(other)) === true;
   }
 
-  /** What the base says of a node's CPUs, but for those that the overlay puts in a node by their own directory. */
-  #readNodeCpus(path: string, node: number): string | undefined {
+  /** What the base says of a group's CPUs, but for those of which the overlay itself tells where they are. */
+  #readSet(path: string, { taken, added }: { readonly taken: CpuSet; readonly added: CpuSet }): string | undefined {
     const text = this.#base.readText(path);
-    const { nodeOfCpu } = this.#overlay;
-    if (nodeOfCpu.size === 0) return text;
-    const isList = path.endsWith('cpulist');
-    const base = text === undefined ? CpuSet.empty : (isList ? parseCpuList : parseCpuMask)(text.trim());
-    const added = [...nodeOfCpu].filter(([, own]) => own === node).map(([cpu]) => cpu);
-    const cpus = base.difference(CpuSet.from(nodeOfCpu.keys())).union(CpuSet.from(added));
-    return isList ? cpus.toString() : cpus.toMask();
+    const [, name] = splitPath(path);
+    const form = familyOf(name)?.setFiles.find((file) => file.name === name)?.form;
+    if (form === undefined || taken.isEmpty || (text === undefined && added.isEmpty)) return text;
+    const parse = form === 'list' ? parseCpuList : parseCpuMask;
+    const base = text === undefined ? CpuSet.empty : parse(text.trim());
+    const cpus = base.difference(taken).union(added);
+    return form === 'list' ? cpus.toString() : cpus.toMask();
   }
 }
 
 /**
  * Lays an overlay over a sysfs. A file of the overlay hides the base's files that tell the same in other words:
- * `physical_package_id` hides `package_cpus_list`, `shared_cpu_list` hides `shared_cpu_map`.
+ * `physical_package_id` hides `package_cpus_list`, `shared_cpu_list` hides `shared_cpu_map`; and a CPU of which it tells the
+ * group is taken out of the groups that the base's files of other CPUs list.
  */
 export function overlaySysfs(base: Sysfs, overlay: SysfsOverlay): Sysfs {
   return overlay.files.size === 0 ? base : new OverlaidSysfs(base, overlay);

@@ -5,6 +5,7 @@ import { CPU_DIRECTORY } from './sysfs-reader.ts';
 /** What is wrong with an overlay. */
 export type SysfsOverlayErrorCode =
   | 'InvalidYaml'
+  | 'RepeatedPath'
   | 'NotAMap'
   | 'NotAString'
   | 'OutsideSys'
@@ -37,15 +38,26 @@ function fail(code: SysfsOverlayErrorCode, why: string): never {
   throw new SysfsOverlayError(code, `Cannot use the sysfs overlay: ${why}`);
 }
 
-/** The map in the text. Repeated keys are errors of the YAML itself. */
+/** A value for people, short where it is a map or a list. */
+function describeValue(value: unknown): string {
+  if (value instanceof Map) return 'a map';
+  return Array.isArray(value) ? 'a list' : JSON.stringify(value);
+}
+
 function parseMap(yamlText: string): [path: unknown, contents: unknown][] {
   const document = parseDocument(yamlText, { uniqueKeys: true });
   const error = document.errors[0];
-  if (error) fail('InvalidYaml', error.message.split('\n')[0] ?? error.message);
+  if (error) {
+    const where = error.linePos?.[0];
+    const what = error.message.split('\n')[0]?.replace(/ at line \d+.*$/, '');
+    if (error.code === 'DUPLICATE_KEY')
+      fail('RepeatedPath', `line ${where?.line} has a path that an earlier line has too`);
+    fail('InvalidYaml', `it is no YAML (line ${where?.line}: ${what})`);
+  }
   const value: unknown = document.toJS({ mapAsMap: true });
   if (value === null || value === undefined) return [];
   if (value instanceof Map) return [...value];
-  return fail('NotAMap', `it is ${JSON.stringify(value)}; want a map of paths to file contents`);
+  return fail('NotAMap', `it is ${describeValue(value)}; want a map of paths to file contents`);
 }
 
 /** The path relative to /sys. */
@@ -62,10 +74,7 @@ function checkPath(path: unknown): string {
 
 function checkContents(path: unknown, contents: unknown): string {
   if (typeof contents === 'string') return contents;
-  return fail(
-    'NotAString',
-    `${JSON.stringify(path)} is ${JSON.stringify(contents)}; want a text, in quotes if need be`,
-  );
+  return fail('NotAString', `${JSON.stringify(path)} is ${describeValue(contents)}; want a text, in quotes if need be`);
 }
 
 /** The directories that lead to the files, each with the names in it. */
