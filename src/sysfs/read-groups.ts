@@ -71,27 +71,30 @@ function readCompulsory(
 /** What `cluster_id` says where firmware and processor tell none: -1 in 16 bits (arch/x86 topology, Linux 6.1). */
 const NO_CLUSTER = 65_535;
 
+/** The kernel's number of a group that a CPU may be in; undefined where it is in none. */
+function readOptionalId({ directories }: GroupSource, cpu: number, kind: TopologyKind): number | undefined {
+  const id = directories.readId(cpu, kind);
+  return kind === 'cluster' && id === NO_CLUSTER ? undefined : id;
+}
+
 /**
- * The groups of `kind` that a CPU of `parent` may be in: dies and clusters. Where its first CPU knows of none, none has
- * any: the kernel learns of them for a whole socket at once.
+ * The groups of `kind` that a CPU of `parent` may be in: dies and clusters. Where neither its first nor its last CPU knows of
+ * any, none does: firmware tells of them for a whole socket, or for one kind of core, which has its CPUs at one end.
  */
-function readOptional({ reader, directories, online }: GroupSource, kind: TopologyKind, parent: CpuSet): CpuGroup[] {
+function readOptional(source: GroupSource, kind: TopologyKind, parent: CpuSet): CpuGroup[] {
+  const { reader, directories, online } = source;
+  const ends = [parent.first, parent.last];
+  if (ends.every((cpu) => cpu === undefined || readOptionalId(source, cpu, kind) === undefined)) return [];
   const groups: CpuGroup[] = [];
   const numbered = new NumberedGroups();
   let left = parent;
   for (let cpu = left.first; cpu !== undefined; cpu = left.first) {
-    const id = directories.readId(cpu, kind);
-    const isKnown = id !== undefined && !(kind === 'cluster' && id === NO_CLUSTER);
-    if (!isKnown && left === parent) return [];
-    const statement = isKnown ? directories.readSet(cpu, kind) : undefined;
-    if (statement) {
-      const cpus = settleClaim(reader, statement, { online, left });
-      groups.push({ cpus, id });
-      left = left.difference(cpus);
-    } else {
-      if (isKnown) numbered.add(cpu, id, '');
-      left = left.difference(CpuSet.of(cpu));
-    }
+    const id = readOptionalId(source, cpu, kind);
+    const statement = id === undefined ? undefined : directories.readSet(cpu, kind);
+    const cpus = statement ? settleClaim(reader, statement, { online, left }) : CpuSet.of(cpu);
+    if (statement) groups.push({ cpus, id });
+    else if (id !== undefined) numbered.add(cpu, id, '');
+    left = left.difference(cpus);
   }
   return [...groups, ...numbered.toGroups()];
 }

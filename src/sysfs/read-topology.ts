@@ -47,7 +47,7 @@ function collectFacts(reader: SysfsReader, options: ReadTopologyOptions): Machin
   const lists = readCpuLists(reader);
   const { online } = lists;
   if (online.isEmpty) return fail('NoCpus', `no CPU in sys/${CPU_DIRECTORY}; want a folder with a Linux sysfs in it`);
-  const directories = openTopologyDirectories(reader, online, { uniform: options.overlay === undefined });
+  const directories = openTopologyDirectories(reader, online);
   if (!directories) {
     const example = `sys/${CPU_DIRECTORY}/cpu${online.first}/topology`;
     return fail('NoTopology', `none of the CPUs ${online} has a topology directory (${example})`);

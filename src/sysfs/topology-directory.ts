@@ -33,12 +33,12 @@ export function readFirstSet(reader: SysfsReader, { directory, files, member }: 
 /** The `topology/` directories of the CPUs. */
 export class TopologyDirectories {
   readonly #reader: SysfsReader;
-  readonly #names: ReadonlySet<string> | undefined;
+  readonly #likely: ReadonlySet<string>;
 
-  /** @param names the files to ask for; undefined: all that a kernel may have. */
-  constructor(reader: SysfsReader, names: ReadonlySet<string> | undefined) {
+  /** @param likely the files to ask for first; others only where these tell nothing. */
+  constructor(reader: SysfsReader, likely: ReadonlySet<string>) {
     this.#reader = reader;
-    this.#names = names;
+    this.#likely = likely;
   }
 
   pathOf(cpu: number): string {
@@ -47,34 +47,27 @@ export class TopologyDirectories {
 
   /** The kernel's number of the CPU's group; undefined where it has none. */
   readId(cpu: number, kind: TopologyKind): number | undefined {
-    const { idFile } = TOPOLOGY_FAMILIES[kind];
-    return this.#mayHave(idFile) ? this.#reader.readId(`${this.pathOf(cpu)}/${idFile}`) : undefined;
+    return this.#reader.readId(`${this.pathOf(cpu)}/${TOPOLOGY_FAMILIES[kind].idFile}`);
   }
 
   /** The CPUs of the CPU's group as its first usable file gives them. */
   readSet(cpu: number, kind: TopologyKind): SetStatement | undefined {
-    const files = TOPOLOGY_FAMILIES[kind].setFiles.filter(({ name }) => this.#mayHave(name));
-    return readFirstSet(this.#reader, { directory: this.pathOf(cpu), files, member: cpu });
-  }
-
-  #mayHave(name: string): boolean {
-    return this.#names === undefined || this.#names.has(name);
+    const { setFiles } = TOPOLOGY_FAMILIES[kind];
+    const isLikely = ({ name }: CpuSetFile) => this.#likely.has(name);
+    const read = (files: readonly CpuSetFile[]) =>
+      readFirstSet(this.#reader, { directory: this.pathOf(cpu), files, member: cpu });
+    return read(setFiles.filter(isLikely)) ?? read(setFiles.filter((file) => !isLikely(file)));
   }
 }
 
 /**
- * Opens the `topology/` directories of the online CPUs, or undefined where no CPU has one.
- * @param uniform whether every CPU has the files of the first one, as under one kernel. A file that the first lacks is then
- *   not asked for again.
+ * Opens the `topology/` directories of the online CPUs, or undefined where no CPU has one. CPUs under one kernel have the same
+ * files, so what the first CPU has is asked for first.
  */
-export function openTopologyDirectories(
-  reader: SysfsReader,
-  online: CpuSet,
-  { uniform }: { readonly uniform: boolean },
-): TopologyDirectories | undefined {
+export function openTopologyDirectories(reader: SysfsReader, online: CpuSet): TopologyDirectories | undefined {
   for (const cpu of online) {
     const names = reader.listDirectory(`${CPU_DIRECTORY}/cpu${cpu}/topology`);
-    if (names.length > 0) return new TopologyDirectories(reader, uniform ? new Set(names) : undefined);
+    if (names.length > 0) return new TopologyDirectories(reader, new Set(names));
   }
   return undefined;
 }
