@@ -97,6 +97,40 @@ test('Ledger.admit refuses unknown claims, other CPUs and a second owner, naming
   }
 });
 
+test('Ledger.admit P16: with claimSharing "pod" serves the containers of one pod, and names the owner to another pod', () => {
+  const ledger = new Ledger(eightCpus, { claimSharing: 'pod' });
+  ledger.reserve(prepared('a', CpuSet.of(1, 2)));
+  const wanted = new Map([['a', CpuSet.of(1, 2)]]);
+  assert.equal(ledger.admit(wanted, owner('init')).toString(), '1-2');
+  assert.equal(ledger.admit(wanted, owner('main')).toString(), '1-2');
+  assert.throws(() => ledger.admit(wanted, owner('main', 'pod-2')), {
+    code: 'ClaimInUse',
+    message:
+      'Cannot admit container main of pod shop/pod-2: claim shop/a is used by container main of pod shop/pod-1; ' +
+      'the containers of one pod may share a claim, give each pod a claim of its own (a ResourceClaimTemplate does)',
+  });
+});
+
+test('Ledger R6: CPUs that are reserved while a claim holds them stay with it, and are set aside when it is released', () => {
+  const ledger = new Ledger({ allocatable: CpuSet.range(4, 7), reserved: CpuSet.range(0, 3) });
+  assert.ok(ledger.adopt(prepared('old', CpuSet.of(3, 4))).isEmpty);
+  assert.equal(ledger.reservedInUse.toString(), '3');
+  assert.equal(ledger.admit(new Map([['old', CpuSet.of(3, 4)]]), owner('main')).toString(), '3-4');
+  assert.deepEqual([ledger.free.toString(), ledger.sharedPool.toString()], ['5-7', '5-7']);
+  ledger.reserve(prepared('new', CpuSet.of(5, 6, 7)));
+  assert.equal(ledger.sharedPool.toString(), '0-2', 'the reserved CPUs but the one in use');
+  ledger.release('old');
+  assert.deepEqual([ledger.free.toString(), ledger.reservedInUse.isEmpty], ['4', true]);
+});
+
+test('Ledger gives CPUs that only shared containers may use to no claim, and counts them for the shared pool', () => {
+  const ledger = new Ledger({ allocatable: CpuSet.range(2, 3), sharedOnly: CpuSet.of(0, 1), reserved: CpuSet.empty });
+  assert.equal(ledger.sharedPool.toString(), '0-3');
+  assert.throws(() => ledger.reserve(prepared('a', CpuSet.of(1))), { code: 'NotEnoughCPUs' });
+  ledger.reserve(prepared('a', CpuSet.of(2, 3)));
+  assert.equal(ledger.sharedPool.toString(), '0-1');
+});
+
 test('Ledger.admit changes no owner when one of several claims is refused', () => {
   const ledger = new Ledger(eightCpus);
   ledger.reserve(prepared('a', CpuSet.of(1)));

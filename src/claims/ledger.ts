@@ -30,6 +30,8 @@ export interface ClaimOwner {
 export interface Supply {
   /** CPUs that claims may take and shared containers may use. */
   readonly allocatable: CpuSet;
+  /** CPUs that only shared containers may use; default none. */
+  readonly sharedOnly?: CpuSet;
   /** CPUs set aside for the system; shared containers fall back to them when claims hold all others. */
   readonly reserved: CpuSet;
 }
@@ -39,9 +41,8 @@ function describeOwner(owner: ClaimOwner): string {
   return `container ${owner.containerName} of pod ${owner.podNamespace}/${owner.podName}`;
 }
 
-function isSameOwner(a: ClaimOwner, b: ClaimOwner): boolean {
-  return a.podUid === b.podUid && a.containerName === b.containerName;
-}
+/** Who may use a claim besides its first container: nobody, or the containers of the same pod. */
+export type ClaimSharing = 'none' | 'pod';
 
 /**
  * Who has which CPUs: the one mutable object of the driver's core. All methods are synchronous, so that a check and the
@@ -49,12 +50,14 @@ function isSameOwner(a: ClaimOwner, b: ClaimOwner): boolean {
  */
 export class Ledger {
   #supply: Supply;
+  readonly #sharing: ClaimSharing;
   readonly #claims = new Map<string, PreparedClaim>();
   readonly #owners = new Map<string, ClaimOwner>();
   #taken = CpuSet.empty;
 
-  constructor(supply: Supply) {
+  constructor(supply: Supply, { claimSharing = 'none' }: { claimSharing?: ClaimSharing } = {}) {
     this.#supply = supply;
+    this.#sharing = claimSharing;
   }
 
   /** Replaces what the node has to give (CPU hot-plug, new configuration). Claims keep what they hold. */
@@ -78,8 +81,12 @@ export class Ledger {
 
   /** CPUs for containers without a claim: what claims leave, or the reserved CPUs when they leave nothing. */
   get sharedPool(): CpuSet {
-    const { free } = this;
-    return free.isEmpty ? this.#supply.reserved.difference(this.#taken) : free;
+    return this.#poolBeside(this.#taken);
+  }
+
+  /** CPUs that are reserved now and that claims hold from before; they are set aside when these are released. */
+  get reservedInUse(): CpuSet {
+    return this.#supply.reserved.intersection(this.#taken);
   }
 
   get claims(): readonly PreparedClaim[] {
@@ -103,21 +110,20 @@ export class Ledger {
     const action = `Cannot prepare claim ${describeClaim(claim)}`;
     const overlap = claim.cpus.intersection(this.#taken);
     if (!overlap.isEmpty) {
-      throw new ClaimError('Conflict', `${action}: CPUs ${overlap} belong to ${this.#describeHolders(overlap)}`);
+      throw new ClaimError('Conflict', `${action}: CPUs ${overlap} belong to ${this.describeHolders(overlap)}`);
     }
     const outside = claim.cpus.difference(this.#supply.allocatable);
     if (!outside.isEmpty) {
       throw new ClaimError('NotEnoughCPUs', `${action}: CPUs ${outside} are offline, reserved or not of this node`);
     }
-    const left = this.free.difference(claim.cpus);
-    if (!claim.cpus.isEmpty && left.isEmpty && this.#supply.reserved.isEmpty) {
+    if (!claim.cpus.isEmpty && this.#poolBeside(this.#taken.union(claim.cpus)).isEmpty) {
       const holders = this.#taken.isEmpty
         ? 'no other claim holds any'
-        : `${this.#describeHolders(this.#taken)} hold the others`;
+        : `${this.describeHolders(this.#taken)} hold the others`;
       throw new ClaimError(
         'SharedPoolEmpty',
         `${action}: it would take the last CPUs (${claim.cpus}) from the containers without a claim; ${holders}. ` +
-          'Ask for fewer CPUs, or set reservedCPUs so that those containers keep some',
+          'Ask for fewer CPUs, or set reservedCPUs or sharedPoolMinCPUs so that those containers keep some',
       );
     }
     this.#insert(claim);
@@ -165,11 +171,13 @@ export class Ledger {
         );
       }
       const owner = this.#owners.get(uid);
-      if (owner && !isSameOwner(owner, container)) {
+      if (owner && !this.#maySucceed(owner, container)) {
+        const rule =
+          this.#sharing === 'pod' ? 'the containers of one pod may share a claim' : 'a claim serves one container';
         throw new ClaimError(
           'ClaimInUse',
-          `${action}: claim ${describeClaim(claim)} is used by ${describeOwner(owner)}; a claim serves one container, ` +
-            'give each container a claim of its own (a ResourceClaimTemplate does)',
+          `${action}: claim ${describeClaim(claim)} is used by ${describeOwner(owner)}; ${rule}, ` +
+            `give each ${this.#sharing === 'pod' ? 'pod' : 'container'} a claim of its own (a ResourceClaimTemplate does)`,
         );
       }
     }
@@ -177,13 +185,26 @@ export class Ledger {
     return CpuSet.unionOf(wanted.values());
   }
 
+  /** "claim shop/db (CPUs 4-5)" for every claim that holds any of the CPUs. */
+  describeHolders(cpus: CpuSet): string {
+    const holders = this.claims.filter((claim) => claim.cpus.intersects(cpus));
+    return holders.map((claim) => `claim ${describeClaim(claim)} (CPUs ${claim.cpus})`).join(', ');
+  }
+
   #insert(claim: PreparedClaim): void {
     this.#claims.set(claim.uid, claim);
     this.#taken = this.#taken.union(claim.cpus);
   }
 
-  #describeHolders(cpus: CpuSet): string {
-    const holders = this.claims.filter((claim) => claim.cpus.intersects(cpus));
-    return holders.map((claim) => `claim ${describeClaim(claim)} (CPUs ${claim.cpus})`).join(', ');
+  /** The shared pool when claims hold these CPUs. */
+  #poolBeside(taken: CpuSet): CpuSet {
+    const { allocatable, sharedOnly = CpuSet.empty, reserved } = this.#supply;
+    const pool = allocatable.union(sharedOnly).difference(taken);
+    return pool.isEmpty ? reserved.difference(taken) : pool;
+  }
+
+  #maySucceed(owner: ClaimOwner, container: ClaimOwner): boolean {
+    const isSameContainer = this.#sharing === 'pod' || owner.containerName === container.containerName;
+    return owner.podUid === container.podUid && isSameContainer;
   }
 }

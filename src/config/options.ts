@@ -2,6 +2,7 @@ import {
   absolutePath,
   bindAddressValue,
   booleanValue,
+  countValue,
   cpuListValue,
   moduleVerbosityValue,
   nodeNameValue,
@@ -152,6 +153,34 @@ export const options = {
     value: absolutePath,
     default: '/var/run/cdi',
     help: 'Directory of CDI spec files, one a claim: what the driver knows of prepared claims after a restart.',
+  },
+  machinePlacement: {
+    key: 'machinePlacement',
+    value: oneOf('explicit', 'auto'),
+    default: 'explicit',
+    help: 'With groupBy "machine": whether a claim must name its CPUs, or the driver chooses them where it names none.',
+  },
+  fullPhysicalCores: {
+    key: 'fullPhysicalCores',
+    value: booleanValue,
+    default: 'false',
+    help:
+      'Claims get whole physical cores only. The scheduler rounds requests up to them where the cores of a device have equally ' +
+      'many threads.',
+  },
+  sharedPoolMinCpus: {
+    key: 'sharedPoolMinCPUs',
+    value: countValue,
+    default: '0',
+    help:
+      'How many CPUs no claim gets so that containers without one always have them, besides reservedCPUs. Whole cores, so it may ' +
+      'be some more.',
+  },
+  claimSharing: {
+    key: 'claimSharing',
+    value: oneOf('none', 'pod'),
+    default: 'none',
+    help: 'Whether several containers of one pod may use the same claim, and with it the same CPUs.',
   },
   unsolicitedUpdates: {
     key: 'unsolicitedUpdates',

@@ -17,6 +17,10 @@ const defaults: Config = {
   bindAddress: { host: undefined, port: 8080 },
   nriSocket: '/var/run/nri/nri.sock',
   cdiDirectory: '/var/run/cdi',
+  machinePlacement: 'explicit',
+  fullPhysicalCores: false,
+  sharedPoolMinCpus: 0,
+  claimSharing: 'none',
   unsolicitedUpdates: 'auto',
   startJitterSeconds: 3,
   hostRoot: '/',
@@ -73,6 +77,11 @@ const valueCases: { title: string; given: Given; want: Partial<Config> }[] = [
     title: 'no reserved CPUs',
     given: { argv: ['--reserved-cpus='], file: 'reservedCPUs: "3"' },
     want: { reservedCpus: CpuSet.empty },
+  },
+  {
+    title: 'how claims are served',
+    given: { file: 'machinePlacement: auto\nfullPhysicalCores: true\nsharedPoolMinCPUs: 4\nclaimSharing: pod' },
+    want: { machinePlacement: 'auto', fullPhysicalCores: true, sharedPoolMinCpus: 4, claimSharing: 'pod' },
   },
   { title: 'no HTTP', given: { argv: ['--bind-address='] }, want: { bindAddress: undefined } },
   {

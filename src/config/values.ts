@@ -162,6 +162,19 @@ export const secondsValue: ValueKind<number> = {
   },
 };
 
+/** Most CPUs a machine can have (CONFIG_NR_CPUS of the kernel is at most 8192). */
+const CPU_COUNT_MAX = 8192;
+
+/** A number of CPUs. */
+export const countValue: ValueKind<number> = {
+  type: 'integer',
+  placeholder: 'N',
+  read: (text) => {
+    const value = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+    return value <= CPU_COUNT_MAX ? { value } : { want: `a whole number from 0 to ${CPU_COUNT_MAX}` };
+  },
+};
+
 function readVerbosity(text: string): number | undefined {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   return value <= VERBOSITY_MAX ? value : undefined;

@@ -55,13 +55,13 @@ function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefine
 
 /** The node with a topology as the configuration makes devices of it. */
 export function toMachine(config: Config, topology: CpuTopology): Machine {
-  const devices = enumerateDevices(topology, config.deviceMode, config.reservedCpus);
+  const devices = enumerateDevices(topology, config.deviceMode, config.reservedCpus, config);
   return { driverName: DRIVER_NAME, pool: config.nodeName, topology, devices };
 }
 
 /**
  * Reads the machine.
- * @throws MachineError when no CPU can be placed, or when none is left to give.
+ * @throws MachineError when no CPU can be placed, or when none is left to give; DeviceError when `sharedPoolMinCPUs` leaves none.
  */
 export function readMachine(config: Config, overlay: SysfsOverlay | undefined): Machine {
   const machine = toMachine(config, readConfiguredTopology(config, overlay));

@@ -63,9 +63,112 @@ test('toSliceDevice publishes a NUMA node as the reference driver does', () => {
       'dra.cpu/smtEnabled': { bool: true },
       'dra.cpu/numCPUs': { int: 4 },
     },
-    capacity: { 'dra.cpu/cpu': { value: '4' } },
+    capacity: {
+      'dra.cpu/cpu': { value: '4', requestPolicy: { default: '1', validRange: { min: '1', step: '1' } } },
+    },
     allowMultipleAllocations: true,
   });
+});
+
+test('enumerateDevices with fullPhysicalCores gives whole cores only, in steps of their threads', () => {
+  const machine = smtMachine({ nodes: 2, cores: 2 });
+  const { devices, sharedOnly, allocatable } = enumerateDevices(machine, grouped('numanode'), CpuSet.of(0), {
+    fullPhysicalCores: true,
+  });
+  assert.deepEqual(
+    devices.map(({ cpus, step }) => [cpus.toString(), step]),
+    [
+      ['1,5', 2],
+      ['2-3,6-7', 2],
+    ],
+  );
+  assert.deepEqual([allocatable.toString(), sharedOnly.toString()], ['1-3,5-7', '4']);
+});
+
+test('enumerateDevices steps by 1 where the cores of a device have different numbers of threads', () => {
+  const machine = smtMachine({ cores: 2 });
+  const hybrid = {
+    ...machine,
+    cores: machine.cores.map((core) => (core.core === 0 ? core : { ...core, cpus: CpuSet.of(1) })),
+  };
+  const online = CpuSet.of(0, 1, 2);
+  const [device] = enumerateDevices({ ...hybrid, online }, grouped('machine'), CpuSet.empty, {
+    fullPhysicalCores: true,
+  }).devices;
+  assert.equal(device?.step, 1);
+});
+
+test('enumerateDevices keeps sharedPoolMinCpus in whole cores, those that reserved CPUs cut first', () => {
+  const machine = smtMachine({ nodes: 2, cores: 4 });
+  const sharedOnly = (reserved: CpuSet, sharedPoolMinCpus: number) =>
+    enumerateDevices(machine, grouped('numanode'), reserved, { sharedPoolMinCpus }).sharedOnly.toString();
+  assert.equal(sharedOnly(CpuSet.empty, 0), '');
+  assert.equal(sharedOnly(CpuSet.empty, 1), '0,8');
+  assert.equal(sharedOnly(CpuSet.empty, 3), '0-1,8-9');
+  assert.equal(sharedOnly(CpuSet.of(2), 1), '10');
+  assert.equal(sharedOnly(CpuSet.of(2), 2), '0,8,10');
+  const { devices } = enumerateDevices(machine, grouped('numanode'), CpuSet.empty, { sharedPoolMinCpus: 2 });
+  assert.deepEqual(
+    devices.map(({ cpus }) => cpus.size),
+    [6, 8],
+  );
+  assert.throws(() => sharedOnly(CpuSet.range(0, 7), 8), {
+    code: 'SharedPoolTooLarge',
+    message: /^Cannot keep 8 CPUs .*\(sharedPoolMinCPUs\): 8 CPUs are not reserved \(8-15\)/,
+  });
+});
+
+test('toSliceDevice P3: a request policy makes nothing asked for one step, and rounds up to steps', () => {
+  const policyOf = (topology: CpuTopology, reserved: CpuSet, fullPhysicalCores: boolean) => {
+    const [device] = enumerateDevices(topology, grouped('machine'), reserved, { fullPhysicalCores }).devices;
+    assert.ok(device);
+    return toSliceDevice(device, topology, { exposePcieRoots: false }).capacity?.['dra.cpu/cpu'];
+  };
+  const machine = smtMachine({ cores: 2 });
+  assert.deepEqual(policyOf(machine, CpuSet.empty, true), {
+    value: '4',
+    requestPolicy: { default: '2', validRange: { min: '2', step: '2' } },
+  });
+  // One step is all there is: the API server refuses a range that a first step leaves.
+  assert.deepEqual(policyOf(machine, CpuSet.of(0), true), {
+    value: '2',
+    requestPolicy: { default: '2', validValues: ['2'] },
+  });
+  assert.deepEqual(policyOf(machine, CpuSet.of(0, 1, 2), false), {
+    value: '1',
+    requestPolicy: { default: '1', validValues: ['1'] },
+  });
+});
+
+test('toSliceDevice maps devices to the node’s cpu as the reference does (KEP-5517), when asked to', () => {
+  const machine = smtMachine({ cores: 1 });
+  const mappingOf = (mode: DeviceMode) => {
+    const [device] = enumerateDevices(machine, mode, CpuSet.empty).devices;
+    assert.ok(device);
+    return toSliceDevice(device, machine, { exposePcieRoots: false, publishNodeAllocatable: true })
+      .nodeAllocatableResources;
+  };
+  assert.deepEqual(mappingOf(grouped('numanode')), {
+    cpu: { mapping: { capacityKey: 'dra.cpu/cpu', capacityMultiplier: '1' } },
+  });
+  assert.deepEqual(mappingOf({ kind: 'individual' }), { cpu: { mapping: { deviceMultiplier: '1' } } });
+});
+
+test('toSliceDevice publishes the union of the PCIe roots of a group', () => {
+  const machine = smtMachine({ nodes: 2, cores: 1 });
+  const pcieRoots = [
+    { pcieRoot: 'pci0000:80', cpus: CpuSet.of(1, 3), numaNode: 1 },
+    { pcieRoot: 'pci0000:00', cpus: CpuSet.of(0, 2), numaNode: 0 },
+  ];
+  const rootsOf = (mode: DeviceMode) => {
+    const { devices } = enumerateDevices({ ...machine, pcieRoots }, mode, CpuSet.empty);
+    return devices.map((device) => {
+      const { attributes } = toSliceDevice(device, { ...machine, pcieRoots }, { exposePcieRoots: true });
+      return attributes['resource.kubernetes.io/pcieRoot'];
+    });
+  };
+  assert.deepEqual(rootsOf(grouped('machine')), [{ strings: ['pci0000:00', 'pci0000:80'] }]);
+  assert.deepEqual(rootsOf(grouped('socket')), [{ strings: ['pci0000:00'] }, { strings: ['pci0000:80'] }]);
 });
 
 test('toSliceDevice leaves out what the kernel does not tell and adds PCIe roots only when asked', () => {

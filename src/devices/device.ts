@@ -1,10 +1,21 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Cpu, CpuTopology } from '../topology/topology.ts';
+import { keepForSharedPool } from './keep-shared.ts';
 
 /** How CPUs become devices: one device a CPU, or one device a group with the CPUs as consumable capacity. */
 export type DeviceMode =
   | { readonly kind: 'individual' }
   | { readonly kind: 'grouped'; readonly groupBy: 'numanode' | 'socket' | 'machine' | 'l3cache' };
+
+/** What is not given to claims, or not in any portion. */
+export interface DeviceOptions {
+  /** CPUs that containers without a claim always keep, reserved ones not counted; default 0. */
+  readonly sharedPoolMinCpus?: number;
+  /** Claims get whole physical cores only; default false. */
+  readonly fullPhysicalCores?: boolean;
+  /** Whether claims on the machine device must name their CPUs or may leave them to the driver; default explicit. */
+  readonly machinePlacement?: 'explicit' | 'auto';
+}
 
 /**
  * One device of a ResourceSlice. Every kind knows its allocatable CPUs (`cpus`, reserved ones left out), so that choosing
@@ -14,6 +25,8 @@ export type Device = {
   /** DNS label, unique on the node, e.g. `cpudevnuma000`. */
   readonly name: string;
   readonly cpus: CpuSet;
+  /** CPUs are given in multiples of this: the threads of a core where whole cores are wanted and all have as many, else 1. */
+  readonly step: number;
 } & (
   | { readonly kind: 'numanode'; readonly numaNode: number; readonly socketId: number | undefined }
   | { readonly kind: 'socket'; readonly socketId: number | undefined }
@@ -34,6 +47,13 @@ export interface DeviceTable {
   readonly byName: ReadonlyMap<string, Device>;
   /** The CPUs of all devices. */
   readonly allocatable: CpuSet;
+  readonly reserved: CpuSet;
+  /** Online CPUs that are neither reserved nor of a device: only containers without a claim use them. */
+  readonly sharedOnly: CpuSet;
+  /** Claims get whole physical cores only. */
+  readonly fullPhysicalCores: boolean;
+  /** Whether claims on the machine device must name their CPUs. */
+  readonly machinePlacement: 'explicit' | 'auto';
 }
 
 /** Highest number that fits the three digits of a device name. */
@@ -59,8 +79,11 @@ function nameDevice(prefix: string, number: number): string {
   return `cpudev${prefix}${String(number).padStart(3, '0')}`;
 }
 
+/** A device before it is known how many CPUs of it claims get at a time. */
+type UnsteppedDevice = Device extends infer One ? (One extends Device ? Omit<One, 'step'> : never) : never;
+
 /** Individual devices: the threads of a core next to each other, cores in order of their lowest allocatable CPU. */
-function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): Device[] {
+function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): UnsteppedDevice[] {
   const l3CacheIds = new Map(topology.l3Caches.map((l3) => [l3.l3Cache, l3.l3CacheId]));
   const cpus = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
   const cores = topology.cores
@@ -80,7 +103,10 @@ function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): Device[] {
 }
 
 /** Grouped devices before reserved CPUs are taken out: every group of the kind, even one that ends up empty. */
-function enumerateGroups(topology: CpuTopology, groupBy: (DeviceMode & { kind: 'grouped' })['groupBy']): Device[] {
+function enumerateGroups(
+  topology: CpuTopology,
+  groupBy: (DeviceMode & { kind: 'grouped' })['groupBy'],
+): UnsteppedDevice[] {
   const cpuById = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
   const firstCpu = (cpus: CpuSet) => cpuById.get(cpus.first ?? -1);
   switch (groupBy) {
@@ -118,22 +144,49 @@ function enumerateGroups(topology: CpuTopology, groupBy: (DeviceMode & { kind: '
   }
 }
 
+/** The CPUs that claims may get. */
+function findAllocatable(topology: CpuTopology, reserved: CpuSet, options: DeviceOptions): CpuSet {
+  const kept = keepForSharedPool(topology, reserved, options.sharedPoolMinCpus ?? 0);
+  const allocatable = topology.online.difference(reserved).difference(kept);
+  if (!options.fullPhysicalCores) return allocatable;
+  return CpuSet.unionOf(topology.cores.filter(({ cpus }) => cpus.isSubsetOf(allocatable)).map(({ cpus }) => cpus));
+}
+
+/** The threads that every core of the CPUs has, or 1 where cores differ. */
+function findThreadsPerCore(topology: CpuTopology, cpus: CpuSet): number {
+  const sizes = new Set(topology.cores.filter((core) => core.cpus.intersects(cpus)).map((core) => core.cpus.size));
+  const [size = 1] = sizes;
+  return sizes.size === 1 ? size : 1;
+}
+
 /**
  * The devices of a machine. Names, order and contents are the reference driver's (kubernetes-sigs/dra-driver-cpu at
  * de98098) so that claims allocated by one are understood by the other; groups left without CPUs are not published.
+ * @throws DeviceError when `sharedPoolMinCpus` would leave nothing for claims.
  */
-export function enumerateDevices(topology: CpuTopology, mode: DeviceMode, reserved: CpuSet): DeviceTable {
-  const allocatable = topology.online.difference(reserved);
-  const devices =
-    mode.kind === 'individual'
-      ? enumerateCpus(topology, allocatable)
-      : enumerateGroups(topology, mode.groupBy)
-          .map((device) => ({ ...device, cpus: device.cpus.intersection(allocatable) }))
-          .filter((device) => !device.cpus.isEmpty);
+export function enumerateDevices(
+  topology: CpuTopology,
+  mode: DeviceMode,
+  reserved: CpuSet,
+  options: DeviceOptions = {},
+): DeviceTable {
+  const { fullPhysicalCores = false, machinePlacement = 'explicit' } = options;
+  const given = findAllocatable(topology, reserved, options);
+  const devices = (
+    mode.kind === 'individual' ? enumerateCpus(topology, given) : enumerateGroups(topology, mode.groupBy)
+  )
+    .map((device) => ({ ...device, cpus: device.cpus.intersection(given) }))
+    .filter((device) => !device.cpus.isEmpty)
+    .map((device): Device => ({ ...device, step: fullPhysicalCores ? findThreadsPerCore(topology, device.cpus) : 1 }));
+  const allocatable = CpuSet.unionOf(devices.map((device) => device.cpus));
   return {
     mode,
     devices,
     byName: new Map(devices.map((device) => [device.name, device])),
-    allocatable: CpuSet.unionOf(devices.map((device) => device.cpus)),
+    allocatable,
+    reserved: reserved.intersection(topology.online),
+    sharedOnly: topology.online.difference(reserved).difference(allocatable),
+    fullPhysicalCores,
+    machinePlacement,
   };
 }

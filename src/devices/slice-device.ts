@@ -7,18 +7,31 @@ export const CPU_CAPACITY = 'dra.cpu/cpu';
 /** One attribute of a device (resource.k8s.io/v1 DeviceAttribute, KEP-4381; lists: KEP-5491). */
 export type DeviceAttribute = { int: number } | { bool: boolean } | { string: string } | { strings: string[] };
 
+/** Which amounts of a capacity can be consumed (resource.k8s.io/v1 CapacityRequestPolicy, KEP-5075). */
+export type RequestPolicy =
+  | { default: string; validRange: { min: string; step: string } }
+  | { default: string; validValues: string[] };
+
+/** How allocations count as the node's `cpu` (resource.k8s.io/v1 NodeAllocatableResource, KEP-5517, 1.37). */
+export interface NodeAllocatableResource {
+  mapping: { capacityKey: string; capacityMultiplier: string } | { deviceMultiplier: string };
+}
+
 /** A device as it stands in `ResourceSlice.spec.devices` (resource.k8s.io/v1). */
 export interface SliceDevice {
   name: string;
   attributes: Record<string, DeviceAttribute>;
-  capacity?: Record<string, { value: string }>;
+  capacity?: Record<string, { value: string; requestPolicy?: RequestPolicy }>;
   allowMultipleAllocations?: true;
+  nodeAllocatableResources?: Record<string, NodeAllocatableResource>;
 }
 
 /** What is published beyond the defaults. */
 export interface SliceDeviceOptions {
   /** Publish `resource.kubernetes.io/pcieRoot` (needs the feature gate DRAListTypeAttributes). */
   readonly exposePcieRoots: boolean;
+  /** Publish how allocations count as the node's `cpu` (needs the feature gate DRANodeAllocatableResources); default false. */
+  readonly publishNodeAllocatable?: boolean;
 }
 
 /** Whether any core runs more than one thread. */
@@ -71,6 +84,22 @@ function pcieAttributes(device: Device, topology: CpuTopology): Record<string, D
   return roots.length === 0 ? {} : { 'resource.kubernetes.io/pcieRoot': { strings: roots.sort() } };
 }
 
+/**
+ * What the scheduler makes of a request: nothing asked for is one step, an amount in between is rounded up to the next.
+ * The API server refuses a range whose first step ends beyond the capacity, so a device of one step has it as its one value.
+ */
+function requestPolicy({ cpus, step }: Device): RequestPolicy {
+  const one = String(step);
+  return cpus.size < 2 * step
+    ? { default: one, validValues: [one] }
+    : { default: one, validRange: { min: one, step: one } };
+}
+
+function nodeAllocatable(isGrouped: boolean): Pick<SliceDevice, 'nodeAllocatableResources'> {
+  const mapping = isGrouped ? { capacityKey: CPU_CAPACITY, capacityMultiplier: '1' } : { deviceMultiplier: '1' };
+  return { nodeAllocatableResources: { cpu: { mapping } } };
+}
+
 /** A device as JSON for a ResourceSlice; names and types of attributes are the reference driver's (de98098). */
 export function toSliceDevice(device: Device, topology: CpuTopology, options: SliceDeviceOptions): SliceDevice {
   const attributes = {
@@ -78,11 +107,13 @@ export function toSliceDevice(device: Device, topology: CpuTopology, options: Sl
     'dra.cpu/smtEnabled': { bool: isSmtEnabled(topology) },
     ...(options.exposePcieRoots ? pcieAttributes(device, topology) : {}),
   };
-  if (device.kind === 'cpu') return { name: device.name, attributes };
+  const mapping = options.publishNodeAllocatable ? nodeAllocatable(device.kind !== 'cpu') : {};
+  if (device.kind === 'cpu') return { name: device.name, attributes, ...mapping };
   return {
     name: device.name,
     attributes: { ...attributes, 'dra.cpu/numCPUs': { int: device.cpus.size } },
-    capacity: { [CPU_CAPACITY]: { value: String(device.cpus.size) } },
+    capacity: { [CPU_CAPACITY]: { value: String(device.cpus.size), requestPolicy: requestPolicy(device) } },
     allowMultipleAllocations: true,
+    ...mapping,
   };
 }

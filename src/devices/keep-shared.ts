@@ -1,0 +1,36 @@
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import type { CpuTopology } from '../topology/topology.ts';
+
+/** The machine cannot be made into devices as configured. */
+class DeviceError extends Error {
+  override readonly name = 'DeviceError';
+  readonly code = 'SharedPoolTooLarge';
+}
+
+/**
+ * Chooses the CPUs that no claim gets so that containers without a claim always have `cpusMin` (`sharedPoolMinCPUs`): first what
+ * reserved CPUs leave of their cores, which is of least use to claims, then whole cores in order of their lowest CPU. Whole
+ * cores only, so up to a core more than asked for.
+ * @throws DeviceError when claims would be left with nothing.
+ */
+export function keepForSharedPool(topology: CpuTopology, reserved: CpuSet, cpusMin: number): CpuSet {
+  if (cpusMin === 0) return CpuSet.empty;
+  const allocatable = topology.online.difference(reserved);
+  const cores = topology.cores.map(({ cpus }) => ({
+    own: cpus.intersection(allocatable),
+    isCut: cpus.intersects(reserved),
+  }));
+  const ranked = cores
+    .filter(({ own }) => !own.isEmpty)
+    .sort((a, b) => Number(b.isCut) - Number(a.isCut) || (a.own.first ?? 0) - (b.own.first ?? 0));
+  let kept = CpuSet.empty;
+  for (const { own } of ranked) {
+    if (kept.size >= cpusMin) break;
+    kept = kept.union(own);
+  }
+  if (kept.size >= cpusMin && kept.size < allocatable.size) return kept;
+  throw new DeviceError(
+    `Cannot keep ${cpusMin} CPUs for containers without a claim (sharedPoolMinCPUs): ${allocatable.size} CPUs are not reserved ` +
+      `(${allocatable.isEmpty ? 'none' : allocatable}), and claims must be left a core; lower sharedPoolMinCPUs or reservedCPUs`,
+  );
+}
