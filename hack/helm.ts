@@ -61,3 +61,12 @@ export function renderChart(helm: string, { chart, release, namespace, options }
   const args = ['template', release, chart, '--namespace', namespace, '--kube-version', '1.37.0', ...options];
   return execFileSync(helm, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
+
+if (import.meta.main) {
+  const helm = findHelm();
+  if ('path' in helm) process.stdout.write(`${helm.path}\n`);
+  else {
+    process.stderr.write(`Cannot find helm: ${helm.missing}\n`);
+    process.exitCode = 1;
+  }
+}

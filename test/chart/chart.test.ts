@@ -102,8 +102,8 @@ test('C8: the role has no wildcard, no secret, no pod and names the driver where
   );
   assert.deepEqual(rights, [
     '/nodes: get',
-    'resource.k8s.io/resourceslices: get,list,watch,create,update,patch,delete',
-    'resource.k8s.io/resourceclaims: get,list,watch',
+    'resource.k8s.io/resourceslices: get,list,watch,create,update,delete',
+    'resource.k8s.io/resourceclaims: get,list',
     'resource.k8s.io/resourceclaims/status: patch,update',
     'resource.k8s.io/resourceclaims/driver: associated-node:patch,associated-node:update,dra.cpu',
     '/events: create,patch',
@@ -163,7 +163,13 @@ test('paths of the node are mounted where the flags say', options, () => {
     '--cdi-dir=/run/cdi',
   ]);
   const mounted = (pick(container, 'volumeMounts') as { mountPath: string }[]).map(({ mountPath }) => mountPath);
-  assert.deepEqual(mounted, ['/data/kubelet/plugins', '/data/kubelet/plugins_registry', '/run/my-nri', '/run/cdi']);
+  assert.deepEqual(mounted, [
+    '/data/kubelet/plugins',
+    '/data/kubelet/plugins_registry',
+    '/run/my-nri',
+    '/run/cdi',
+    '/data/kubelet/cpu_manager_state',
+  ]);
   const paths = pick(daemonSet, 'spec.template.spec.volumes') as { hostPath: { path: string } }[];
   assert.deepEqual(
     paths.map(({ hostPath }) => hostPath.path),

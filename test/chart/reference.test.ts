@@ -65,7 +65,7 @@ const meant: readonly string[] = [
   '*.metadata.labels.app.kubernetes.io/version',
   'DaemonSet.spec.template.metadata.labels.helm.sh/chart',
   'DaemonSet.spec.template.metadata.labels.app.kubernetes.io/version',
-  'DaemonSet.spec.template.spec.containers.0.image',
+  'DaemonSet.spec.template.spec.containers.dracpu.image',
   'DaemonSet.spec.template.metadata.annotations.checksum/config',
   // The class has labels.
   'DeviceClass.metadata.labels',
@@ -75,14 +75,17 @@ const meant: readonly string[] = [
   'DaemonSet.spec.updateStrategy',
   'DaemonSet.spec.template.spec.hostNetwork',
   'DaemonSet.spec.template.spec.securityContext',
-  'DaemonSet.spec.template.spec.containers.0.securityContext',
-  'DaemonSet.spec.template.spec.containers.0.env',
-  'DaemonSet.spec.template.spec.containers.0.startupProbe',
-  'DaemonSet.spec.template.spec.containers.0.livenessProbe',
-  'DaemonSet.spec.template.spec.containers.0.readinessProbe',
-  'DaemonSet.spec.template.spec.containers.0.ports.0.protocol',
-  'DaemonSet.spec.template.spec.containers.0.resources.requests.memory',
+  'DaemonSet.spec.template.spec.containers.dracpu.securityContext',
+  'DaemonSet.spec.template.spec.containers.dracpu.env',
+  'DaemonSet.spec.template.spec.containers.dracpu.startupProbe',
+  'DaemonSet.spec.template.spec.containers.dracpu.livenessProbe',
+  'DaemonSet.spec.template.spec.containers.dracpu.readinessProbe',
+  'DaemonSet.spec.template.spec.containers.dracpu.ports.healthz.protocol',
+  'DaemonSet.spec.template.spec.containers.dracpu.resources.requests.memory',
   'DaemonSet.spec.template.spec.volumes.*.hostPath.type',
+  // What the kubelet's own CPU manager does.
+  'DaemonSet.spec.template.spec.volumes.cpu-manager-state',
+  'DaemonSet.spec.template.spec.containers.dracpu.volumeMounts.cpu-manager-state',
   // Only ours.
   'ValidatingAdmissionPolicy',
   'ValidatingAdmissionPolicyBinding',
@@ -95,14 +98,21 @@ const isMeant = (path: string) =>
 
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
+/** Volumes and mounts by their names, since their order says nothing. */
+function keyByName(value: Record<string, unknown>): Record<string, unknown> {
+  if (!Array.isArray(value) || !value.every((item) => isMap(item) && typeof item.name === 'string')) return value;
+  return Object.fromEntries((value as { name: string }[]).map((item) => [item.name, item]));
+}
+
 function listDifferences(path: string, left: unknown, right: unknown): string[] {
   // An empty map and none are the same to Kubernetes.
   if (left === null && right === undefined) return [];
   if (!isMap(left) || !isMap(right)) {
     return left === right ? [] : [`${path}: ${JSON.stringify(left)} there, ${JSON.stringify(right)} here`];
   }
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...keys].flatMap((key) => listDifferences(`${path}.${key}`, left[key], right[key]));
+  const [there, here] = [keyByName(left), keyByName(right)];
+  const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
+  return [...keys].flatMap((key) => listDifferences(`${path}.${key}`, there[key], here[key]));
 }
 
 function compareObjects(theirs: readonly ApiObject[], ours: readonly ApiObject[]): string[] {

@@ -1,0 +1,14 @@
+# The driver's image where Docker exists; "make image" makes one of the same files without it. Neither has a shell.
+FROM node:24-bookworm-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+# What "dracpu --version" says; there is no git here.
+ARG GIT_COMMIT=unknown
+RUN GIT_COMMIT=$GIT_COMMIT npm run build && node hack/image/build-image.ts --rootfs /rootfs
+
+FROM scratch
+COPY --from=build /rootfs/ /
+USER 0:0
+CMD ["/dracpu"]

@@ -1,0 +1,76 @@
+/** What is bundled: a bill of materials (CycloneDX 1.6) and the notices that the licences want. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A part of what is shipped. */
+export interface Component {
+  readonly name: string;
+  readonly version: string;
+  /** SPDX expression. */
+  readonly license: string;
+  /** Package URL, where the part comes from a package. */
+  readonly purl?: string;
+  /** SHA-256 of the file, where the part is one. */
+  readonly sha256?: string;
+}
+
+/** An npm package of which something is in the bundle. */
+export interface BundledPackage extends Component {
+  readonly purl: string;
+  /** Its folder below node_modules. */
+  readonly directory: string;
+}
+
+/** The packages behind a bundle's inputs, by name. @param inputs paths from the root, such as "node_modules/a/b.js". */
+export function findBundledPackages(inputs: Iterable<string>): readonly BundledPackage[] {
+  const directories = new Set<string>();
+  for (const input of inputs) {
+    const [directory] = input.match(/^(.*\/)?node_modules\/(@[^/]+\/)?[^/]+/) ?? [];
+    if (directory !== undefined) directories.add(directory);
+  }
+  const packages = [...directories].map((directory): BundledPackage => {
+    const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Component;
+    return { name, version, license, directory, purl: `pkg:npm/${name.replace('@', '%40')}@${version}` };
+  });
+  return packages.sort((a, b) => (a.purl < b.purl ? -1 : 1));
+}
+
+/** The licences and notices of packages as one text. */
+export function formatNotices(packages: readonly BundledPackage[]): string {
+  const sections = packages.map(({ name, version, license, directory }) => {
+    const texts = readdirSync(directory)
+      .filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+      .sort()
+      .map((file) => readFileSync(join(directory, file), 'utf8').trim());
+    const head = `${name} ${version} (${license})`;
+    return [head, '-'.repeat(head.length), '', texts.join('\n\n') || 'The package brings no text of its licence.'].join(
+      '\n',
+    );
+  });
+  const head = 'dracpu contains these packages, each under its own licence.';
+  return `${[head, ...sections].join('\n\n\n')}\n`;
+}
+
+/** The bill of materials of a version; the same bytes for the same parts. */
+export function formatSbom(
+  subject: { readonly name: string; readonly version: string },
+  parts: readonly Component[],
+): string {
+  const components = parts.map(({ name, version, license, purl, sha256 }) => ({
+    type: sha256 === undefined ? 'library' : 'file',
+    'bom-ref': purl ?? `file:${name}`,
+    name,
+    version,
+    licenses: [{ expression: license }],
+    ...(purl && { purl }),
+    ...(sha256 && { hashes: [{ alg: 'SHA-256', content: sha256 }] }),
+  }));
+  const component = {
+    type: 'application',
+    'bom-ref': subject.name,
+    ...subject,
+    licenses: [{ expression: 'Apache-2.0' }],
+  };
+  const document = { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, metadata: { component }, components };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
