@@ -7,10 +7,10 @@ INSTALLED := $(STAMPS)/installed
 NPM := npm --silent
 SOURCES := $(shell git ls-files -co --exclude-standard src 2>/dev/null | grep -v '\.test\.ts$$') package.json hack/build.ts
 
-.PHONY: help demo test check build bench generate format clean
+.PHONY: help demo test test-unit lint check build bench generate format clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 $(INSTALLED): package-lock.json .npmrc
 	@echo 'installing packages ...' >&2
@@ -37,6 +37,13 @@ check: $(INSTALLED) ## format, lint, layers, types, unused exports, unit tests
 	@$(NPM) run check:unused
 	@$(NPM) run test:unit
 
+test-unit: $(INSTALLED) ## the unit tests alone
+	@$(NPM) run test:unit
+
+# The variable has the reference's name; its most used argument, --fix, is one of this linter too.
+lint: $(INSTALLED) ## the linter alone, with GOLANGCI_LINT_EXTRA_ARGS
+	@$(NPM) run check:lint -- $(GOLANGCI_LINT_EXTRA_ARGS)
+
 bench: dist/dracpu.cjs ## the benchmarks, one JSON object a line
 	@$(NPM) exec -- node hack/run-benches.ts
 
@@ -48,3 +55,5 @@ format: $(INSTALLED) ## format every file
 
 clean: ## remove what was built or installed
 	@rm -rf dist node_modules $(STAMPS)
+
+include hack/deploy.mk
