@@ -16,6 +16,8 @@ const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>>
   topology: async (program) => (await import('./topology-command.ts')).addTopologyCommand(program),
   plan: async (program) => (await import('./plan-command.ts')).addPlanCommand(program),
   'embedded-node': async (program) => (await import('./embedded-node-command.ts')).addEmbeddedNodeCommand(program),
+  gatherinfo: async (program) => (await import('./gatherinfo-command.ts')).addGatherinfoCommand(program),
+  introspect: async (program) => (await import('./introspect-command.ts')).addIntrospectCommand(program),
 };
 
 /** The program's arguments with the subcommand that its name stands for. */
