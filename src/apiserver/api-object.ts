@@ -44,6 +44,7 @@ export interface ApiObject {
 }
 
 export const NODES: ApiResource = { group: '', version: 'v1', plural: 'nodes', kind: 'Node' };
+export const EVENTS: ApiResource = { group: '', version: 'v1', plural: 'events', kind: 'Event' };
 export const RESOURCE_CLAIMS: ApiResource = {
   group: 'resource.k8s.io',
   version: 'v1',
