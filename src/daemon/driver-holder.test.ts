@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { silentLog } from '../lib/log.ts';
-import { DriverHolder, type DriverIdentity, identifyDriver } from './driver-holder.ts';
+import { eventually } from '../lib/testing/eventually.ts';
+import { DriverHolder, type DriverHolderOptions, type DriverIdentity, identifyDriver } from './driver-holder.ts';
 
 const PROCESS = { pid: 7, hostname: 'worker', version: '0.1.0' };
-const podOf = (name: string, namespace = 'kube-system') => identifyDriver({ namespace, name }, PROCESS);
+const podOf = (name: string, namespace = 'kube-system') => identifyDriver({ namespace, name, uid: undefined }, PROCESS);
 
 /** A directory, and holders in it that are released before it is removed. */
 async function fixture(context: TestContext) {
@@ -18,8 +19,9 @@ async function fixture(context: TestContext) {
     await Promise.all(holders.map((holder) => holder.release()));
     await rm(directory, { recursive: true, force: true });
   });
-  const create = (identity: DriverIdentity) => {
-    const holder = new DriverHolder(directory, identity, silentLog);
+  const create = (identity: DriverIdentity, onTakenOver: DriverHolderOptions['onTakenOver'] = async () => {}) => {
+    const endpoint = `/endpoints/${identity.holder}`;
+    const holder = new DriverHolder({ directory, identity, endpoint, onTakenOver, log: silentLog });
     holders.push(holder);
     return holder;
   };
@@ -33,7 +35,10 @@ test('identifyDriver takes the DaemonSet for the release, and the process where 
     version: '0.1.0',
   });
   assert.equal(podOf('dra-driver-cpu').release, 'kube-system/dra-driver-cpu');
-  assert.equal(identifyDriver({ namespace: undefined, name: undefined }, PROCESS).release, 'process 7 on worker');
+  assert.equal(
+    identifyDriver({ namespace: undefined, name: undefined, uid: undefined }, PROCESS).release,
+    'process 7 on worker',
+  );
 });
 
 test('C12: a second installation is refused with the name of the first, until that is gone', async (context) => {
@@ -55,11 +60,38 @@ test('C12: a second installation is refused with the name of the first, until th
 
 test('DriverHolder is taken over by a pod of the same DaemonSet, whose predecessor leaves it alone', async (context) => {
   const { create } = await fixture(context);
-  const [old, next, other] = [podOf('cpu-b9b9b'), podOf('cpu-c9c9c'), podOf('another-b9b9b')].map(create);
+  const [old, next, other] = [podOf('cpu-b9b9b'), podOf('cpu-c9c9c'), podOf('another-b9b9b')].map((identity) =>
+    create(identity),
+  );
   await old?.take();
   await next?.take();
   await old?.release();
   await assert.rejects(other?.take() ?? Promise.resolve(), /pod kube-system\/cpu-c9c9c/);
+});
+
+test('DriverHolder takes the node only when its predecessor has left it, and tells that one where it serves', async (context) => {
+  const { create } = await fixture(context);
+  const steps: string[] = [];
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+  const old = create(podOf('cpu-b9b9b'), async ({ endpoint }) => {
+    steps.push(`asked to leave for ${endpoint}`);
+    await left;
+    steps.push('left');
+  });
+  await old.take();
+  const next = create(podOf('cpu-c9c9c'));
+  const taken = next.take().then(() => steps.push('taken'));
+  await eventually('the old one is asked', () => steps.length === 1);
+  leave();
+  await taken;
+  assert.deepEqual(steps, ['asked to leave for /endpoints/pod kube-system/cpu-c9c9c', 'left', 'taken']);
+});
+
+test('DriverHolder takes unnamed pods for pods of one installation', async (context) => {
+  const { create } = await fixture(context);
+  const unnamed = (uid: string) => identifyDriver({ namespace: undefined, name: undefined, uid }, PROCESS);
+  await create(unnamed('a')).take();
+  await create(unnamed('b')).take();
 });
 
 test('DriverHolder refuses a socket on which something unknown answers, and replaces a stale one', async (context) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { KubeletError } from '../kubelet/kubelet-error.ts';
 import { SocketListener } from '../kubelet/socket-listener.ts';
 import { errorText, type Log } from '../lib/log.ts';
@@ -21,88 +22,138 @@ export class DriverHolderError extends Error {
   readonly code = 'SecondDriver';
 }
 
+/** Who is asked answers from memory; who gives the node up ends its calls under way first, which may wait 10 s for CPUs. */
 const ANSWER_TIMEOUT_MS = 2_000;
-const ANSWER_LENGTH_MAX_BYTES = 4_096;
+const RELEASE_TIMEOUT_MS = 12_000;
+const LINE_LENGTH_MAX_BYTES = 4_096;
 /** What a DaemonSet's controller appends to the names of its pods (apiserver names.SimpleNameGenerator). */
 const POD_NAME_SUFFIX = /-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
 
+/** The pod the driver runs in, as far as it is told. */
+interface PodIdentity {
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly uid: string | undefined;
+}
+
 /**
  * The identity of this driver. Pods of one DaemonSet have its name in common, by which a rolling update is told from a second
- * installation.
+ * installation; pods that are not told their names are taken for pods of one.
  */
 export function identifyDriver(
-  pod: { readonly namespace: string | undefined; readonly name: string | undefined },
+  { namespace, name, uid }: PodIdentity,
   process: { readonly pid: number; readonly hostname: string; readonly version: string },
 ): DriverIdentity {
   const { pid, hostname, version } = process;
-  if (pod.name === undefined || pod.name === '') {
-    const holder = `process ${pid} on ${hostname}`;
-    return { release: holder, holder, version };
+  if (name) {
+    const path = `${namespace ?? 'default'}/${name}`;
+    return { release: path.replace(POD_NAME_SUFFIX, ''), holder: `pod ${path}`, version };
   }
-  const path = `${pod.namespace ?? 'default'}/${pod.name}`;
-  return { release: path.replace(POD_NAME_SUFFIX, ''), holder: `pod ${path}`, version };
+  if (uid) return { release: 'unnamed pods', holder: `pod of UID ${uid}`, version };
+  const holder = `process ${pid} on ${hostname}`;
+  return { release: holder, holder, version };
 }
 
-/** All that a peer sends before it closes, or what came until the limits were reached. */
-async function readAnswer(path: string): Promise<string | undefined> {
+type Json = Readonly<Record<string, unknown>>;
+
+/** The object on a line, or undefined when it is none. */
+function parseLine(line: string | undefined): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(line ?? '');
+    return typeof value === 'object' && value !== null ? (value as Json) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function toIdentity(message: Json | undefined): DriverIdentity {
+  const { release, holder, version } = message ?? {};
+  return typeof release === 'string' && typeof holder === 'string' && typeof version === 'string'
+    ? { release, holder, version }
+    : { release: 'unknown', holder: 'an unknown program', version: 'unknown' };
+}
+
+/** Reads lines one by one; undefined at the end, after the time or after too long a line. */
+class LineReader {
+  readonly #socket: Socket;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => {
+      if (socket.bytesRead > LINE_LENGTH_MAX_BYTES) socket.destroy();
+    });
+    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+  }
+
+  async next(timeoutMs: number): Promise<string | undefined> {
+    const timer = setTimeout(() => this.#socket.destroy(), timeoutMs);
+    try {
+      const { value, done } = await this.#lines.next();
+      return done ? undefined : value;
+    } catch {
+      // A connection that breaks is one that ends.
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** A connection with whoever listens, undefined when nobody does. */
+async function dial(path: string): Promise<Socket | undefined> {
   const socket = connect(path);
-  socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
   try {
     await once(socket, 'connect');
-    let text = '';
-    for await (const chunk of socket) {
-      text += String(chunk);
-      if (text.length > ANSWER_LENGTH_MAX_BYTES) break;
-    }
-    return text;
+    return socket;
   } catch {
     return undefined;
-  } finally {
-    socket.destroy();
   }
 }
 
-function parseIdentity(text: string): DriverIdentity {
-  const unknown = { release: 'unknown', holder: 'an unknown program', version: 'unknown' };
-  try {
-    const { release, holder, version } = JSON.parse(text) as Partial<DriverIdentity>;
-    return typeof release === 'string' && typeof holder === 'string' && typeof version === 'string'
-      ? { release, holder, version }
-      : unknown;
-  } catch {
-    // Whatever listens there and says something else: it is nobody we know.
-    return unknown;
-  }
+/** What a holder is made of. */
+export interface DriverHolderOptions {
+  /** `<kubelet root>/plugins/<driver name>`. */
+  readonly directory: string;
+  readonly identity: DriverIdentity;
+  /** Where this driver serves the kubelet's DRA calls. */
+  readonly endpoint: string;
+  /**
+   * A pod of the same installation takes over and serves at `endpoint`. When this resolves, nothing of the old driver acts on
+   * the node any more. Called once.
+   */
+  readonly onTakenOver: (successor: { readonly endpoint: string }) => Promise<void>;
+  readonly log: Log;
 }
 
 /**
- * Lets one installation of the driver manage a node: who holds the node answers with its name on a Unix socket beside the
- * driver's others. Sockets work between pods where process ids and network addresses mean nothing, and end with their process.
+ * Lets one driver manage a node: who holds the node answers with its name on a Unix socket beside the driver's others, and
+ * gives the node up to a newer pod of its own installation. Sockets work between pods where process ids and network addresses
+ * mean nothing, and end with their process.
+ *
+ * The holder says who it is in a line of JSON; the successor answers `{"endpoint"}`, and the holder `{"released":true}` when
+ * it has left.
  */
 export class DriverHolder {
-  readonly #identity: DriverIdentity;
+  readonly #options: DriverHolderOptions;
   readonly #listener: SocketListener;
-  readonly #log: Log;
+  #leaving: Promise<void> | undefined;
 
-  /** @param directory `<kubelet root>/plugins/<driver name>`. */
-  constructor(directory: string, identity: DriverIdentity, log: Log) {
-    this.#identity = identity;
-    this.#log = log;
-    this.#listener = new SocketListener(join(directory, 'holder.sock'), (socket: Socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.end(JSON.stringify(identity));
-    });
+  constructor(options: DriverHolderOptions) {
+    this.#options = options;
+    this.#listener = new SocketListener(join(options.directory, 'holder.sock'), (socket) => void this.#serve(socket));
   }
 
   /**
-   * Takes the node; from a pod of the same installation it is taken over, as in a rolling update.
+   * Takes the node; a pod of the same installation is asked to leave it, as in a rolling update.
    * @throws DriverHolderError naming the driver of another installation that has it; KubeletError when the socket cannot be
    *   opened.
    */
   async take(): Promise<void> {
-    const { path } = this.#listener;
-    const answer = await readAnswer(path);
-    if (answer !== undefined) await this.#replace(parseIdentity(answer), path);
+    const socket = await dial(this.#listener.path);
+    if (socket) await this.#replace(socket);
     await this.#listener.open();
   }
 
@@ -111,14 +162,40 @@ export class DriverHolder {
     await this.#listener.close();
   }
 
-  async #replace(other: DriverIdentity, path: string): Promise<void> {
-    if (other.release !== this.#identity.release) {
-      throw new DriverHolderError(
-        `Cannot start ${this.#identity.holder}: ${other.holder} (dracpu ${other.version}) manages the CPUs of this node ` +
-          `already and answers on ${JSON.stringify(path)}; a node has one CPU driver, uninstall one of the two`,
-      );
+  /** Answers a newcomer. */
+  async #serve(socket: Socket): Promise<void> {
+    const lines = new LineReader(socket);
+    const { identity, log, onTakenOver } = this.#options;
+    socket.write(`${JSON.stringify(identity)}\n`);
+    const endpoint = parseLine(await lines.next(ANSWER_TIMEOUT_MS))?.endpoint;
+    if (typeof endpoint !== 'string') return void socket.end();
+    log.info('node given up to a successor', { endpoint });
+    this.#leaving ??= onTakenOver({ endpoint });
+    await this.#leaving;
+    socket.end('{"released":true}\n');
+  }
+
+  /** Asks the holder to leave. */
+  async #replace(socket: Socket): Promise<void> {
+    const { identity, endpoint, log } = this.#options;
+    const { path } = this.#listener;
+    try {
+      const lines = new LineReader(socket);
+      const other = toIdentity(parseLine(await lines.next(ANSWER_TIMEOUT_MS)));
+      if (other.release !== identity.release) {
+        throw new DriverHolderError(
+          `Cannot start ${identity.holder}: ${other.holder} (dracpu ${other.version}) manages the CPUs of this node ` +
+            `already and answers on ${JSON.stringify(path)}; a node has one CPU driver, uninstall one of the two`,
+        );
+      }
+      socket.write(`${JSON.stringify({ endpoint })}\n`);
+      const hasLeft = parseLine(await lines.next(RELEASE_TIMEOUT_MS))?.released === true;
+      const fields = { from: other.holder, version: other.version };
+      if (hasLeft) log.info('node taken over', fields);
+      else log.warn('node taken over from a driver that did not say it left', fields);
+    } finally {
+      socket.destroy();
     }
-    this.#log.info('node taken over', { from: other.holder, version: other.version });
     try {
       await rm(path, { force: true });
     } catch (error) {
