@@ -2,6 +2,7 @@ import { RESOURCE_CLAIMS } from '../apiserver/api-object.ts';
 import { ApiClient } from '../apiserver/client.ts';
 import { loadConnection } from '../apiserver/connection.ts';
 import { fetchClaim } from '../apiserver/fetch-claim.ts';
+import { fetchNode } from '../apiserver/node.ts';
 import { SlicePublisher } from '../apiserver/slice-publisher.ts';
 import type { SlicePublisherState } from '../apiserver/slice-publisher-state.ts';
 import type { ClaimReference } from '../claims/claim.ts';
@@ -17,6 +18,8 @@ export interface ApiSide {
   readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
   /** The claim with this UID in this namespace, or undefined when there is none. */
   readonly findClaim: (wanted: { readonly namespace: string; readonly uid: string }) => Promise<unknown>;
+  /** The Node object of this machine. */
+  readonly fetchNode: () => Promise<unknown>;
   /** Keeps the node's ResourceSlices as wanted. */
   readonly slices: {
     setDevices(devices: readonly SliceDevice[]): void;
@@ -69,6 +72,7 @@ export async function connectApi({ config, environment, log, readiness }: Connec
       const { items } = await client.list({ resource: RESOURCE_CLAIMS, namespace });
       return items.find((item) => item.metadata.uid === uid);
     },
+    fetchNode: () => fetchNode(client, config.nodeName),
     slices: new SlicePublisher({
       client,
       driverName: DRIVER_NAME,

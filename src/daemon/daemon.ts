@@ -1,13 +1,14 @@
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../cdi/metadata-directory.ts';
-import { SpecDirectory } from '../cdi/spec-directory.ts';
-import { Ledger } from '../claims/ledger.ts';
 import type { Config } from '../config/config.ts';
 import { toSliceDevice } from '../devices/slice-device.ts';
 import { ClaimService } from '../driver/claim-service.ts';
-import type { Machine } from '../driver/machine.ts';
-import { recoverClaims } from '../driver/recover.ts';
+import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
+import { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
+import { ReplaceableClaimHandler } from '../kubelet/replaceable-handler.ts';
 import { chooseSocketPaths, type SocketPaths } from '../kubelet/socket-paths.ts';
 import { sleep } from '../lib/backoff.ts';
 import { errorText } from '../lib/log.ts';
@@ -16,15 +17,21 @@ import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import type { NodeState } from '../view/cpu-map.ts';
 import { createClaimObserver } from './claim-observer.ts';
 import { type ApiSide, connectApi } from './connect-api.ts';
+import { DriverHolder, identifyDriver } from './driver-holder.ts';
+import { type Foundation, loadFoundation } from './foundation.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
 import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
 import { Pinning } from './pinning.ts';
-import { DRIVER_NAME, readMachine, readOverlay } from './read-machine.ts';
+import { Preflight } from './preflight.ts';
+import { DRIVER_NAME } from './read-machine.ts';
 import { Readiness } from './readiness.ts';
 
 /** How often claims that the API server no longer has are looked for, in milliseconds. */
 const ABANDONED_INTERVAL_MS = 60_000;
+
+/** How often the node's settings are looked at, in milliseconds. */
+const PREFLIGHT_INTERVAL_MS = 300_000;
 
 /** What a daemon is made of. */
 export interface DaemonOptions {
@@ -38,33 +45,6 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Stops in the reverse order of the start; may be called twice. Containers keep their CPUs, slices stay published. */
   stop(): Promise<void>;
-}
-
-/** What is known before any peer can call: the machine, and the claims that were prepared before. */
-interface Foundation {
-  machine: Machine;
-  readonly ledger: Ledger;
-  readonly specs: SpecDirectory;
-  /** Spec files that could not be read. */
-  readonly damagedFiles: number;
-}
-
-async function loadFoundation({ config, logger }: DaemonOptions): Promise<Foundation> {
-  const log = logger.forModule('driver');
-  const machine = readMachine(config, await readOverlay(config));
-  const { topology, devices } = machine;
-  const ledger = new Ledger({
-    allocatable: devices.allocatable,
-    reserved: config.reservedCpus.intersection(topology.online),
-  });
-  const specs = new SpecDirectory(config.cdiDirectory);
-  const { unknownUids } = recoverClaims(await specs.readAll(), ledger, log);
-  log.info('topology read', {
-    cpus: topology.online.toString(),
-    devices: devices.devices.map(({ name }) => name),
-    problems: topology.problems.length,
-  });
-  return { machine, ledger, specs, damagedFiles: unknownUids.length };
 }
 
 /** Runs a function now and then until stopped, one round at a time. */
@@ -135,9 +115,23 @@ function createClaimService(
   });
 }
 
+function createPreflight(
+  { config, logger }: DaemonOptions,
+  { api, readiness }: { api: ApiSide; readiness: Readiness },
+): Preflight {
+  return new Preflight({
+    cpuManagerStatePath: join(config.kubeletRootDirectory, 'cpu_manager_state'),
+    readFile: (path) => readFile(path, 'utf8'),
+    fetchNode: api.fetchNode,
+    readReserved: () => config.reservedCpus,
+    readiness,
+    log: logger.forModule('preflight'),
+  });
+}
+
 function createKubeletPlugin(
   { logger }: DaemonOptions,
-  claims: ClaimService,
+  handler: ClaimHandler,
   { paths, readiness }: { paths: SocketPaths; readiness: Readiness },
 ): KubeletPlugin {
   const log = logger.forModule('kubelet');
@@ -145,7 +139,7 @@ function createKubeletPlugin(
     driverName: DRIVER_NAME,
     registrationSocketPath: paths.registration,
     endpointSocketPath: paths.endpoint,
-    handler: claims,
+    handler,
     onRegistration: (verdict) => {
       if (verdict.registered) {
         log.info('registered with the kubelet', { socket: paths.registration });
@@ -159,62 +153,96 @@ function createKubeletPlugin(
   });
 }
 
-/** Starts part after part and puts what ends each on `stops`. */
-async function startParts(options: DaemonOptions, stops: (() => Promise<void>)[]): Promise<void> {
+/** What ends the parts that were started, in the order of their start. */
+interface Stops {
+  /** What everything else stands on. */
+  readonly base: (() => Promise<void>)[];
+  /** Parts that act on the node; they end when another driver takes it over. */
+  readonly roles: (() => Promise<void>)[];
+  /** The kubelet's way in; while it is open, calls are answered or handed on. */
+  readonly doors: (() => Promise<void>)[];
+}
+
+/** Ends what was started last first. May be called again. */
+async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
+  for (let last = stops.pop(); last; last = stops.pop()) await last();
+}
+
+/** Takes the node, from a predecessor in a rolling update if need be, and gives it up to a successor. */
+async function takeNode(
+  { config, logger }: DaemonOptions,
+  { paths, leave }: { paths: SocketPaths; leave: (successor: ClaimHandler) => Promise<void> },
+): Promise<() => Promise<void>> {
+  const pod = { namespace: config.podNamespace, name: config.podName, uid: config.podUid };
+  const holder = new DriverHolder({
+    directory: dirname(paths.endpoint),
+    identity: identifyDriver(pod, { pid: process.pid, hostname: hostname(), version }),
+    endpoint: paths.endpoint,
+    onTakenOver: ({ endpoint }) => leave(new RemoteClaimHandler(endpoint)),
+    log: logger.forModule('holder'),
+  });
+  await holder.take();
+  return () => holder.release();
+}
+
+/** Starts part after part; what ends each is put on `stops` at once. */
+async function startParts(options: DaemonOptions, { base, roles, doors }: Stops): Promise<void> {
   const { config, logger } = options;
-  const readiness = new Readiness();
   const paths = chooseSocketPaths({
     kubeletRoot: config.kubeletRootDirectory,
     driverName: DRIVER_NAME,
     podUid: config.podUid,
   });
-  const foundation = await loadFoundation(options);
-  const { ledger, machine } = foundation;
+  let leave = (_successor: ClaimHandler): Promise<void> => stopAll(roles);
+  base.push(await takeNode(options, { paths, leave: (successor) => leave(successor) }));
+
+  const foundation = await loadFoundation(config, logger.forModule('driver'));
+  const readiness = new Readiness();
   const metrics = createMetrics(() => readMetricsState(readState()));
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
-  const api = await connectApi({
-    config,
-    environment: options.environment,
-    log: logger.forModule('apiserver'),
-    readiness,
-  });
-  stops.push(async () => api.close());
+  const { environment } = options;
+  const api = await connectApi({ config, environment, log: logger.forModule('apiserver'), readiness });
+  base.push(async () => api.close());
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
   const claims = createClaimService(options, foundation, { api, metrics, pinning, paths });
-  const kubelet = createKubeletPlugin(options, claims, { paths, readiness });
+  const handler = new ReplaceableClaimHandler(claims);
+  const kubelet = createKubeletPlugin(options, handler, { paths, readiness });
+  const preflight = createPreflight(options, { api, readiness });
+  leave = async (successor) => {
+    await handler.replace(successor);
+    await stopAll(roles);
+  };
+
   const readState = (): NodeState => ({
     nodeName: config.nodeName,
     version,
     topology: foundation.machine.topology,
-    ledger,
+    ledger: foundation.ledger,
     containers: pinning.containers.placed,
     conditions: readiness.readConditions(),
-    findings: [],
+    findings: preflight.findings,
   });
-
   let isStarted = false;
   if (config.bindAddress) {
     const sources = { isStarted: () => isStarted, readConditions: readiness.readConditions, metrics, readState };
-    const http = new HttpServer({
-      bindAddress: config.bindAddress,
-      routes: createHttpRoutes(sources),
-      log: logger.forModule('http'),
-    });
+    const routes = createHttpRoutes(sources);
+    const http = new HttpServer({ bindAddress: config.bindAddress, routes, log: logger.forModule('http') });
     await http.start();
-    stops.push(() => http.stop());
+    base.push(() => http.stop());
   }
   pinning.start();
-  stops.push(() => pinning.stop());
-  stops.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned((uid) => pinning.containers.usesClaim(uid))));
+  roles.push(() => pinning.stop());
+  roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned((uid) => pinning.containers.usesClaim(uid))));
+  roles.push(repeat(PREFLIGHT_INTERVAL_MS, () => preflight.run()));
   await kubelet.start();
-  stops.push(() => kubelet.stop());
+  doors.push(() => kubelet.stop());
+  const { devices, topology } = foundation.machine;
   const { exposePcieRoots } = config;
-  api.slices.setDevices(
-    machine.devices.devices.map((device) => toSliceDevice(device, machine.topology, { exposePcieRoots })),
-  );
+  api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, { exposePcieRoots })));
   api.slices.start();
-  stops.push(() => api.slices.stop());
+  roles.push(() => api.slices.stop());
   isStarted = true;
+  await preflight.run();
 }
 
 /**
@@ -222,9 +250,11 @@ async function startParts(options: DaemonOptions, stops: (() => Promise<void>)[]
  * @throws an error with a `code` that says what is missing; nothing stays open then.
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const stops: (() => Promise<void>)[] = [];
+  const stops: Stops = { base: [], roles: [], doors: [] };
   const stop = async () => {
-    for (let last = stops.pop(); last; last = stops.pop()) await last();
+    await stopAll(stops.doors);
+    await stopAll(stops.roles);
+    await stopAll(stops.base);
   };
   try {
     await startParts(options, stops);

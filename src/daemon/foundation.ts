@@ -1,0 +1,38 @@
+import { SpecDirectory } from '../cdi/spec-directory.ts';
+import { Ledger } from '../claims/ledger.ts';
+import type { Config } from '../config/config.ts';
+import type { Machine } from '../driver/machine.ts';
+import { recoverClaims } from '../driver/recover.ts';
+import type { Log } from '../lib/log.ts';
+import { readMachine, readOverlay } from './read-machine.ts';
+
+/** What is known before any peer can call: the machine, and the claims that were prepared before. */
+export interface Foundation {
+  /** Replaced as a whole when CPUs come or go. */
+  machine: Machine;
+  readonly ledger: Ledger;
+  readonly specs: SpecDirectory;
+  /** Spec files that could not be read. */
+  readonly damagedFiles: number;
+}
+
+/**
+ * Reads the machine and the claims that were prepared before.
+ * @throws MachineError or SpecDirectoryError when there is nothing to work on.
+ */
+export async function loadFoundation(config: Config, log: Log): Promise<Foundation> {
+  const machine = readMachine(config, await readOverlay(config));
+  const { topology, devices } = machine;
+  const ledger = new Ledger({
+    allocatable: devices.allocatable,
+    reserved: config.reservedCpus.intersection(topology.online),
+  });
+  const specs = new SpecDirectory(config.cdiDirectory);
+  const { unknownUids } = recoverClaims(await specs.readAll(), ledger, log);
+  log.info('topology read', {
+    cpus: topology.online.toString(),
+    devices: devices.devices.map(({ name }) => name),
+    problems: topology.problems.length,
+  });
+  return { machine, ledger, specs, damagedFiles: unknownUids.length };
+}
