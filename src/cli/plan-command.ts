@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
-import { BatchTopologiesError, parseBatchTopologies, parseMachine } from '../placement/batch-topologies.ts';
+import { BatchTopologiesError, parseBatchTopologies } from '../placement/batch-topologies.ts';
 import { checkCpus } from '../placement/check-cpus.ts';
 import { drawPlacement } from '../placement/draw-placement.ts';
 import { explainPlacement } from '../placement/explain.ts';
@@ -16,6 +16,7 @@ import {
   takeCpus,
 } from '../placement/take-cpus.ts';
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
+import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from './machine-argument.ts';
 
 /** The options of `dracpu plan`, as commander fills them in. */
 interface PlanOptions {
@@ -65,11 +66,6 @@ function readJson(path: string): unknown {
   }
 }
 
-/** Reads a machine from what `dracpu topology -o json` printed, or from one in the form of a batch's topologies. */
-function readTopology(path: string): CpuTopology {
-  return parseMachine(path, readJson(path));
-}
-
 /** The CPUs to prefer: those named, and those local to a PCIe root. */
 function findNear(topology: CpuTopology, { near, pcieRoot }: PlanOptions, command: Command): CpuSet | undefined {
   if (pcieRoot === undefined) return near;
@@ -105,7 +101,7 @@ function planOne(options: PlanOptions, command: Command): void {
   if (options.topology === undefined) {
     command.error('Cannot plan: no --topology is given; name a machine', { exitCode: 2 });
   }
-  const topology = readTopology(options.topology);
+  const topology = readMachineArgument(options.topology);
   const free = options.free ?? topology.online.difference(options.taken ?? topology.offline);
   const placement = choose(topology, free, options, command);
   const { cpus, score, rule } = placement;
@@ -139,7 +135,10 @@ async function runPlan(options: PlanOptions, command: Command): Promise<void> {
     } else await planBatch(options.topologies);
   } catch (error) {
     const isExpected =
-      error instanceof PlacementError || error instanceof BatchTopologiesError || error instanceof PlanFileError;
+      error instanceof PlacementError ||
+      error instanceof BatchTopologiesError ||
+      error instanceof MachineArgumentError ||
+      error instanceof PlanFileError;
     if (!isExpected) throw error;
     command.error(error.message, { exitCode: 1 });
   }
@@ -149,7 +148,7 @@ async function runPlan(options: PlanOptions, command: Command): Promise<void> {
 export function addPlanCommand(program: Command): void {
   const plan = program.command('plan').description('show which CPUs a request would get, and why');
   plan
-    .option('--topology <machine>', 'JSON file of a machine')
+    .option('--topology <machine>', MACHINE_ARGUMENT_HELP)
     .addOption(new Option('--free <list>', 'CPUs that are free; default: all online ones').argParser(parseListArgument))
     .addOption(new Option('--taken <list>', 'CPUs that are not free').argParser(parseListArgument).conflicts('free'))
     .option('--cpus <number>', 'how many are wanted', parseCountArgument)

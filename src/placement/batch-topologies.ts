@@ -110,9 +110,8 @@ function assembleTopology(given: readonly Cpu[]): CpuTopology {
 /**
  * Reads one machine: `{"cpus":[{"cpu","core","socket","numaNode","l3Cache"?,"coreType"?,"isolated"?}]}`. More keys do not
  * matter, so that what `dracpu topology -o json` prints is one too.
- * @throws BatchTopologiesError naming the machine and the entry that is wrong.
  */
-export function parseMachine(name: string, machine: unknown): CpuTopology {
+function parseMachine(name: string, machine: unknown): CpuTopology {
   const fail = (why: string): never => {
     throw new BatchTopologiesError(`Cannot read topology ${JSON.stringify(name)}: ${why}`);
   };

@@ -30,6 +30,8 @@ export interface MachineBlueprint {
   readonly l3SizeKiB?: number;
   /** NUMA nodes without CPUs. */
   readonly memoryNodes?: readonly number[];
+  /** SLIT distance to another socket's nodes; common firmware says 21, that of AMD EPYC 32. */
+  readonly remoteDistance?: number;
 }
 
 /** SLIT distances as common firmware gives them: own node, same socket, other socket or memory only. */
@@ -74,7 +76,10 @@ function groupCores(cores: readonly NumberedCore[], numberOf: (core: NumberedCor
   );
 }
 
-function buildNodes(cores: readonly NumberedCore[], memoryNodes: readonly number[]): NumaNode[] {
+function buildNodes(
+  cores: readonly NumberedCore[],
+  { memoryNodes = [], remoteDistance = DISTANCE.remote }: MachineBlueprint,
+): NumaNode[] {
   const groups = groupCores(cores, ({ numaNode }) => numaNode);
   const socketsOf = new Map<number, Set<number>>();
   for (const { numaNode, socket } of cores) {
@@ -84,7 +89,7 @@ function buildNodes(cores: readonly NumberedCore[], memoryNodes: readonly number
   const distance = (from: number, to: number) => {
     if (from === to) return DISTANCE.local;
     const [a, b] = [socketsOf.get(from), socketsOf.get(to)];
-    return a && b && [...a].some((socket) => b.has(socket)) ? DISTANCE.socket : DISTANCE.remote;
+    return a && b && [...a].some((socket) => b.has(socket)) ? DISTANCE.socket : remoteDistance;
   };
   return ids.map((numaNode) => ({
     numaNode,
@@ -108,7 +113,7 @@ function buildPcieRoots(nodes: readonly NumaNode[]) {
 export function buildMachine(blueprint: MachineBlueprint): CpuTopology {
   const cores = numberCores(blueprint.cores, blueprint.numbering);
   const online = CpuSet.unionOf(cores.map(({ cpus }) => cpus));
-  const numaNodes = buildNodes(cores, blueprint.memoryNodes ?? []);
+  const numaNodes = buildNodes(cores, blueprint);
   const efficient = cores.filter(({ isEfficient }) => isEfficient);
   return buildTopology({
     online,

@@ -7,6 +7,9 @@ export class TopologyJsonError extends Error {
   readonly code = 'InvalidTopology';
 }
 
+/** Values longer than this are cut in messages: a list of CPUs fills many screens. */
+const SHOWN_LENGTH_MAX = 60;
+
 /** An object of the document, which knows where it stands for the sake of messages. Its methods throw TopologyJsonError. */
 export class JsonEntry {
   readonly #fields: Readonly<Record<string, unknown>>;
@@ -21,7 +24,8 @@ export class JsonEntry {
   }
 
   fail(key: string, want: string): never {
-    const value = JSON.stringify(this.#fields[key]) ?? 'absent';
+    const text = JSON.stringify(this.#fields[key]) ?? 'absent';
+    const value = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}...` : text;
     throw new TopologyJsonError(`Cannot read the topology: "${key}" of ${this.#place} is ${value}; want ${want}`);
   }
 

@@ -87,17 +87,24 @@ function readProblems(document: JsonEntry): TopologyProblem[] {
   return document.entries('problems').map((entry) => ({ path: entry.text('path'), message: entry.text('message') }));
 }
 
-/** A core has its threads in one socket: rows that say otherwise describe no machine. */
+/** The cores; numbers that repeat from socket to socket, as the kernel's do in a bare list, are different cores. */
+function groupCores(rows: readonly CpuRow[]): CpuGroup[] {
+  const sockets = Map.groupBy(rows, ({ socket }) => socket);
+  return [...sockets.values()].flatMap((members) =>
+    groupRows(
+      members,
+      ({ core }) => core,
+      ({ coreId }) => coreId,
+    ),
+  );
+}
+
 function checkRows(document: JsonEntry, rows: readonly CpuRow[]): void {
   if (rows.length === 0) document.fail('cpus', 'a list of one CPU or more');
-  const socketOfCore = new Map<number, number>();
   const seen = new Set<number>();
-  for (const { cpu, core, socket } of rows) {
+  for (const { cpu } of rows) {
     if (seen.has(cpu)) document.fail('cpus', `each CPU once; ${cpu} comes twice`);
     seen.add(cpu);
-    const other = socketOfCore.get(core) ?? socket;
-    if (other !== socket) document.fail('cpus', `each core in one socket; core ${core} is in ${other} and ${socket}`);
-    socketOfCore.set(core, socket);
   }
 }
 
@@ -126,11 +133,7 @@ export function topologyFromJson(json: unknown): CpuTopology {
     ),
     dies: groupRows(rows, ({ die }) => die),
     clusters: groupRows(rows, ({ cluster }) => cluster),
-    cores: groupRows(
-      rows,
-      ({ core }) => core,
-      ({ coreId }) => coreId,
-    ),
+    cores: groupCores(rows),
     l3Caches: readL3Caches(document, rows),
     numaNodes: readNumaNodes(document, rows),
     eCores: isHybrid ? setOf(rows.filter(({ coreType }) => coreType === 'e-core')) : undefined,
