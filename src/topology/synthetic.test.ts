@@ -4,7 +4,7 @@ import { parseSynthetic, SyntheticError, type SyntheticErrorCode } from './synth
 import type { CpuTopology } from './topology.ts';
 
 const lists = (groups: readonly { readonly cpus: { toString(): string } }[]) =>
-  groups.map(({ cpus }) => `${cpus}`).join(' ');
+  groups.map(({ cpus }) => cpus.toString()).join(' ');
 
 /** Counts of sockets, nodes, caches, cores and CPUs. */
 function countGroups({ sockets, numaNodes, l3Caches, cores, cpus }: CpuTopology): number[] {
