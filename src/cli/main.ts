@@ -15,6 +15,7 @@ const GATHERINFO_NAME = 'dracpu-gatherinfo';
 const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>> = {
   topology: async (program) => (await import('./topology-command.ts')).addTopologyCommand(program),
   plan: async (program) => (await import('./plan-command.ts')).addPlanCommand(program),
+  demo: async (program) => (await import('./demo-command.ts')).addDemoCommand(program),
   'embedded-node': async (program) => (await import('./embedded-node-command.ts')).addEmbeddedNodeCommand(program),
   gatherinfo: async (program) => (await import('./gatherinfo-command.ts')).addGatherinfoCommand(program),
   introspect: async (program) => (await import('./introspect-command.ts')).addIntrospectCommand(program),

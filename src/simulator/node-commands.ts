@@ -7,7 +7,7 @@ import type { Ward } from './ward.ts';
 
 /** What the process of an embedded node can be told, one JSON object a line on its standard input. */
 export type NodeCommand =
-  | { readonly do: 'listContainers' | 'listDrivers' | 'countRequests' }
+  | { readonly do: 'listContainers' | 'readDriverState' | 'countRequests' }
   | {
       readonly do:
         | 'stopKubelet'
@@ -34,6 +34,16 @@ export interface ContainerReport
   readonly actual?: string;
 }
 
+/** How drivers stand with the node. */
+export interface DriverState {
+  /** Registered with the kubelet. */
+  readonly drivers: readonly string[];
+  /** How many registrations there were. */
+  readonly registrations: number;
+  /** Synchronised with the container runtime, as "00-dra.cpu". */
+  readonly nriPlugins: readonly string[];
+}
+
 /** A command that names something that is not there. */
 class NodeCommandError extends Error {
   override readonly name = 'NodeCommandError';
@@ -58,14 +68,18 @@ async function killContainer(node: EmbeddedNode, pod: string, name: string): Pro
   await node.runtime.stopContainer(found.id, 0);
 }
 
+function readDriverState({ kubelet, runtime }: EmbeddedNode): DriverState {
+  return { drivers: kubelet.driverNames, registrations: kubelet.registrations, nriPlugins: runtime.plugins };
+}
+
 /** Does what a command says; the answer is a JSON value, undefined for nothing to tell. */
 export async function runNodeCommand(node: EmbeddedNode, command: NodeCommand, ward: Ward): Promise<unknown> {
   const { kubelet, runtime, apiServer } = node;
   switch (command.do) {
     case 'listContainers':
       return Promise.all((await runtime.listContainers()).map((container) => reportContainer(node, container)));
-    case 'listDrivers':
-      return kubelet.driverNames;
+    case 'readDriverState':
+      return readDriverState(node);
     case 'countRequests':
       return apiServer.counts.all();
     case 'stopKubelet':

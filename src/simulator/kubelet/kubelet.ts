@@ -59,6 +59,11 @@ export class Kubelet {
     return this.#plugins.driverNames;
   }
 
+  /** How many registrations there were, those of drivers that came back included. */
+  get registrations(): number {
+    return this.#plugins.registrations;
+  }
+
   /** Without images, as while a slow one is being pulled, sandboxes are made and claims prepared, but no container is created. */
   set areImagesThere(areThere: boolean) {
     this.#areImagesThere = areThere;

@@ -34,6 +34,7 @@ export class PluginRegistry {
   readonly #attempts = new Map<string, symbol>();
   readonly #wipes = new Map<string, NodeJS.Timeout>();
   readonly #retries = new Set<NodeJS.Timeout>();
+  #registrations = 0;
 
   constructor(options: PluginRegistryOptions) {
     this.#options = options;
@@ -47,6 +48,11 @@ export class PluginRegistry {
   /** Names of the drivers that are registered now. */
   get driverNames(): string[] {
     return [...new Set([...this.#plugins.values()].map(({ driverName }) => driverName))];
+  }
+
+  /** How many registrations there were, those of drivers that came back included. */
+  get registrations(): number {
+    return this.#registrations;
   }
 
   /** Looks for drivers from now on. */
@@ -95,6 +101,7 @@ export class PluginRegistry {
         this.#considerWipe(info.name);
         return info.name;
       });
+      this.#registrations += 1;
       log.info('driver registered', { driver: driverName, socket: path });
     } catch (error) {
       log.warn('driver not registered', { socket: path, reason: errorText(error) });

@@ -16,12 +16,17 @@ function asObject(value: unknown): Json {
   return typeof value === 'object' && value !== null ? (value as Json) : {};
 }
 
-/** The environment that edits set; undefined when they are no valid edits. */
+/** Edits that need not set a variable to be edits; nothing is mounted here, for containers see the host's files. */
+const OTHER_EDITS = ['deviceNodes', 'mounts', 'hooks'];
+
+/** What edits set; undefined when they are no valid edits, as when there are none. */
 function parseEdits(value: unknown): Edits | undefined {
-  const env: unknown = asObject(value).env;
-  if (!Array.isArray(env) || env.length === 0) return undefined;
+  const edits = asObject(value);
+  const env: unknown = edits.env ?? [];
   const isEntry = (entry: unknown): entry is string => typeof entry === 'string' && entry.indexOf('=') > 0;
-  return env.every(isEntry) ? { env } : undefined;
+  if (!Array.isArray(env) || !env.every(isEntry)) return undefined;
+  const isListed = (name: string) => Array.isArray(edits[name]) && edits[name].length > 0;
+  return env.length > 0 || OTHER_EDITS.some(isListed) ? { env } : undefined;
 }
 
 /** The devices of one spec file by qualified name; undefined for one that cannot be used. */

@@ -126,6 +126,12 @@ const device = (env: string[], cdiVersion = '0.8.0') => ({
   devices: [{ name: 'x', containerEdits: { env } }],
 });
 
+const mountingDevice = {
+  cdiVersion: '0.8.0',
+  kind: 'a.com/cpu',
+  devices: [{ name: 'x', containerEdits: { mounts: [{ hostPath: '/a', containerPath: '/b' }] } }],
+};
+
 const specs: { what: string; files: Record<string, unknown>; resolves: boolean }[] = [
   { what: 'a device in a file', files: { 'a.json': device(['A=1']) }, resolves: true },
   { what: 'a file that is broken beside it', files: { 'a.json': device(['A=1']), 'b.json': '{' }, resolves: true },
@@ -133,6 +139,7 @@ const specs: { what: string; files: Record<string, unknown>; resolves: boolean }
   { what: 'a file of another ending', files: { 'a.txt': device(['A=1']) }, resolves: false },
   { what: 'a device in two files', files: { 'a.json': device(['A=1']), 'b.json': device(['A=1']) }, resolves: false },
   { what: 'an entry without =', files: { 'a.json': device(['A']) }, resolves: false },
+  { what: 'a device that only mounts', files: { 'a.json': mountingDevice }, resolves: true },
   { what: 'a device without edits', files: { 'a.json': device([]) }, resolves: false },
   { what: 'a version of the future', files: { 'a.json': device(['A=1'], '1.1.0') }, resolves: false },
 ];

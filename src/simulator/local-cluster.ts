@@ -1,0 +1,162 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiClient } from './api-client.ts';
+import { DriverProcess } from './driver-process.ts';
+import type { ContainerReport, DriverState } from './node-commands.ts';
+import { type Program, NodeProcess } from './node-process.ts';
+
+/** How a local cluster is set up. */
+export interface LocalClusterOptions {
+  /** This program: without a subcommand it is the driver. */
+  readonly program: Program;
+  /** Further arguments of `dracpu embedded-node`. */
+  readonly nodeArgs?: readonly string[];
+  /** Further flags of every driver. */
+  readonly driverArgs?: readonly string[];
+}
+
+/** Something that was to happen has not. */
+export class ClusterError extends Error {
+  override readonly name = 'ClusterError';
+  readonly code: 'TimedOut' | 'DriverEnded';
+
+  constructor(code: 'TimedOut' | 'DriverEnded', message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Long enough for a machine that is busy with other things. */
+const WAIT_LIMIT_MS = 30_000;
+const POLL_INTERVAL_MS = 15;
+/** Where a temporary directory's path is so long that sockets below it (107 bytes, unix(7)) would not fit. */
+const DIRECTORY_LENGTH_MAX = 45;
+/** The driver on a node of its own: nobody else asks the API server, and no port is taken. */
+const DRIVER_ARGS = ['--start-jitter-seconds=0', '--bind-address='];
+
+/** Polls until `read` gives something that is neither undefined nor false. @throws ClusterError `TimedOut` */
+export async function waitFor<T>(what: string, read: () => Promise<T | undefined | false>): Promise<T> {
+  const endMs = performance.now() + WAIT_LIMIT_MS;
+  for (;;) {
+    const value = await read();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > endMs) {
+      throw new ClusterError('TimedOut', `Gave up waiting for ${what}: not there after ${WAIT_LIMIT_MS / 1_000} s`);
+    }
+    await delay(POLL_INTERVAL_MS);
+  }
+}
+
+function makeDirectory(): string {
+  const parent = tmpdir().length > DIRECTORY_LENGTH_MAX ? '/tmp' : tmpdir();
+  return mkdtempSync(join(parent, 'dracpu-'));
+}
+
+/** An embedded node and the real driver as separate processes in a private directory, and what one asks of them. */
+export class LocalCluster {
+  readonly node: NodeProcess;
+  readonly api: ApiClient;
+  readonly directory: string;
+  readonly #options: LocalClusterOptions;
+  readonly #logFds: number[];
+  #driver: DriverProcess | undefined;
+
+  private constructor(node: NodeProcess, directory: string, logFds: number[], options: LocalClusterOptions) {
+    this.node = node;
+    this.api = new ApiClient(node.ready.server);
+    this.directory = directory;
+    this.#logFds = logFds;
+    this.#options = options;
+  }
+
+  /** Starts the node, not yet a driver. @throws ChildProcessError with the end of its log. */
+  static async start(options: LocalClusterOptions): Promise<LocalCluster> {
+    const directory = makeDirectory();
+    const logFds = ['node.log', 'driver.log'].map((name) => openSync(join(directory, name), 'a', 0o600));
+    const [logFd = 2] = logFds;
+    try {
+      const args = ['--directory', directory, ...(options.nodeArgs ?? [])];
+      const node = await NodeProcess.start(options.program, { args, logFd });
+      return new LocalCluster(node, directory, logFds, options);
+    } catch (error) {
+      const log = readFileSync(join(directory, 'node.log'), 'utf8').trim();
+      rmSync(directory, { recursive: true, force: true });
+      if (error instanceof Error && log !== '') error.message += `: ${log.split('\n').at(-1)}`;
+      throw error;
+    }
+  }
+
+  /** The driver that was started last. */
+  get driver(): DriverProcess | undefined {
+    return this.#driver;
+  }
+
+  /** What the driver has written to its log. */
+  get driverLog(): string {
+    return readFileSync(join(this.directory, 'driver.log'), 'utf8');
+  }
+
+  /**
+   * Starts a driver and waits until kubelet, runtime and API server know it; the milliseconds until the kubelet did.
+   * @throws ClusterError `DriverEnded` with the end of its log, or `TimedOut`.
+   */
+  async startDriver(): Promise<number> {
+    const { registrations } = await this.readDriverState();
+    const startMs = performance.now();
+    const { program, driverArgs = [] } = this.#options;
+    const [, logFd = 2] = this.#logFds;
+    const args = [...DRIVER_ARGS, ...driverArgs];
+    const driver = DriverProcess.start(program, { node: this.node.ready, args, logFd });
+    this.#driver = driver;
+    await this.node.call({ do: 'guard', pid: driver.pid });
+    await waitFor('the driver to register with the kubelet', async () => {
+      this.#checkDriver(driver);
+      return (await this.readDriverState()).registrations > registrations;
+    });
+    const registeredMs = performance.now() - startMs;
+    await waitFor('the driver to meet the container runtime', async () => {
+      this.#checkDriver(driver);
+      return (await this.readDriverState()).nriPlugins.length > 0;
+    });
+    await waitFor('the slices', async () => (await this.api.list('resourceslices')).length > 0);
+    return registeredMs;
+  }
+
+  async readDriverState(): Promise<DriverState> {
+    return (await this.node.call({ do: 'readDriverState' })) as DriverState;
+  }
+
+  async listContainers(): Promise<ContainerReport[]> {
+    return (await this.node.call({ do: 'listContainers' })) as ContainerReport[];
+  }
+
+  /** The running container of a pod. */
+  waitForContainer(pod: string, is: (container: ContainerReport) => boolean = () => true): Promise<ContainerReport> {
+    return waitFor(`a container of pod ${pod} to run`, async () => {
+      const containers = await this.listContainers();
+      return containers.find((each) => each.podName === pod && each.state === 'running' && is(each));
+    });
+  }
+
+  /** Deletes a pod and waits until nothing is left of it. */
+  async deletePod(name: string): Promise<void> {
+    await this.api.delete('pods', name);
+    await waitFor(`pod ${name} to go`, async () => (await this.api.find('pods', name)) === undefined);
+  }
+
+  /** Ends driver and node, and removes the directory. May be called twice. */
+  async stop(): Promise<void> {
+    await this.#driver?.stop();
+    await this.node.stop();
+    for (const fd of this.#logFds.splice(0)) closeSync(fd);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #checkDriver(driver: DriverProcess): void {
+    if (driver.isRunning) return;
+    const end = this.driverLog.trim().split('\n').slice(-3).join('\n');
+    throw new ClusterError('DriverEnded', `Cannot start the driver: its process ended; the end of its log is:\n${end}`);
+  }
+}
