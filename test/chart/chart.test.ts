@@ -90,6 +90,9 @@ test('C9: the pod has no capability, no host namespace and nothing to write to b
   assert.deepEqual(pick(daemonSet, 'spec.template.spec.securityContext'), {
     seccompProfile: { type: 'RuntimeDefault' },
   });
+  const mounts = pick(container, 'volumeMounts') as { name: string; readOnly?: boolean }[];
+  const writable = mounts.filter(({ readOnly }) => !readOnly).map(({ name }) => name);
+  assert.deepEqual(writable, ['device-plugin', 'plugin-registry', 'nri-plugin', 'cdi-dir']);
   for (const key of ['hostNetwork', 'hostPID', 'hostIPC'])
     assert.equal(pick(daemonSet, `spec.template.spec.${key}`), undefined);
 });
@@ -131,6 +134,7 @@ test('no admission policy is made with hostnameOverride, which writes under anot
 test('a new pod starts beside the old one where their ports and sockets can differ', options, () => {
   const surge = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
   const oneByOne = { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } };
+  const podVariables = ['NODE_NAME', 'POD_NAMESPACE', 'POD_NAME'];
   const root45 = `/${'k'.repeat(44)}`;
   for (const [set, strategy] of [
     [[], surge],
@@ -141,7 +145,7 @@ test('a new pod starts beside the old one where their ports and sockets can diff
     const { daemonSet, container } = renderPod({ set });
     assert.deepEqual(pick(daemonSet, 'spec.updateStrategy'), strategy, set.join());
     const names = (pick(container, 'env') as { name: string }[]).map(({ name }) => name);
-    assert.deepEqual(names, strategy === surge ? ['NODE_NAME', 'POD_UID'] : ['NODE_NAME'], set.join());
+    assert.deepEqual(names, [...podVariables, ...(strategy === surge ? ['POD_UID'] : [])], set.join());
   }
 });
 
@@ -168,6 +172,7 @@ test('paths of the node are mounted where the flags say', options, () => {
     '/data/kubelet/plugins_registry',
     '/run/my-nri',
     '/run/cdi',
+    '/sys/fs/cgroup',
     '/data/kubelet/cpu_manager_state',
   ]);
   const paths = pick(daemonSet, 'spec.template.spec.volumes') as { hostPath: { path: string } }[];

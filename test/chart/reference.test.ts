@@ -83,7 +83,9 @@ const meant: readonly string[] = [
   'DaemonSet.spec.template.spec.containers.dracpu.ports.healthz.protocol',
   'DaemonSet.spec.template.spec.containers.dracpu.resources.requests.memory',
   'DaemonSet.spec.template.spec.volumes.*.hostPath.type',
-  // What the kubelet's own CPU manager does.
+  // What the kubelet's own CPU manager does, and which CPUs containers have.
+  'DaemonSet.spec.template.spec.volumes.cgroup',
+  'DaemonSet.spec.template.spec.containers.dracpu.volumeMounts.cgroup',
   'DaemonSet.spec.template.spec.volumes.cpu-manager-state',
   'DaemonSet.spec.template.spec.containers.dracpu.volumeMounts.cpu-manager-state',
   // Only ours.

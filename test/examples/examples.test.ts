@@ -68,7 +68,9 @@ for (const file of files) {
       const used = (pick(pod, 'spec.containers') as object[]).flatMap(
         (container) => (pick(container, 'resources.claims') ?? []) as { name: string }[],
       );
-      assert.deepEqual(used.map(({ name }) => name).sort(), declared.map(({ name }) => name).sort());
+      const names = (references: readonly { readonly name?: string }[]) =>
+        references.map(({ name = '' }) => name).sort();
+      assert.deepEqual(names(used), names(declared));
       for (const { resourceClaimName, resourceClaimTemplateName } of declared) {
         const name = resourceClaimName ?? resourceClaimTemplateName;
         assert.ok(
