@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PreparedClaim } from '../claims/ledger.ts';
+import { parseCpuList } from '../cpuset/parse.ts';
+import type { ContainerFacts } from './containers.ts';
+import { type HealthFacts, judgeHealth } from './health.ts';
+
+const CPUS_A = parseCpuList('2-3');
+const claim: PreparedClaim = {
+  uid: 'a',
+  namespace: 'shop',
+  name: 'db',
+  assignments: [{ request: 'cpus', pool: 'node-a', device: 'cpudevnuma000', shareId: undefined, cpus: CPUS_A }],
+  cpus: CPUS_A,
+};
+const container: ContainerFacts = {
+  id: 'c1',
+  name: 'main',
+  podUid: 'p1',
+  podNamespace: 'shop',
+  podName: 'db',
+  env: ['DRA_CPUSET_a=2-3'],
+  cpus: '2-3',
+  pid: 7,
+  cgroupsPath: '',
+};
+const well: HealthFacts = {
+  pool: 'node-a',
+  deviceNames: ['cpudevnuma000', 'cpudevnuma001'],
+  claims: [claim],
+  containers: [{ facts: container }],
+  online: parseCpuList('0-7'),
+  drift: { checked: 1, unreadable: 0, drifted: [], crippled: [] },
+  notPinning: undefined,
+};
+const summarize = (facts: Partial<HealthFacts>) =>
+  judgeHealth({ ...well, ...facts }).map(({ deviceName, health, message }) =>
+    `${deviceName} ${health} ${message}`.trim(),
+  );
+
+test('judgeHealth finds every device healthy when nothing is wrong', () => {
+  assert.deepEqual(summarize({}), ['cpudevnuma000 Healthy', 'cpudevnuma001 Healthy']);
+});
+
+test('judgeHealth blames the device of a claim whose CPUs are offline, and only that', () => {
+  assert.deepEqual(summarize({ online: parseCpuList('0-2,4-7') }), [
+    'cpudevnuma000 Unhealthy CPUs 3 of claim shop/db are offline',
+    'cpudevnuma001 Healthy',
+  ]);
+});
+
+test('judgeHealth blames the device of a drifted container', () => {
+  const drifted = {
+    container: 'shop/db/main',
+    id: 'c1',
+    verdict: 'wide',
+    wanted: CPUS_A,
+    effective: parseCpuList('0-7'),
+  } as const;
+  assert.deepEqual(
+    summarize({ drift: { checked: 1, unreadable: 0, drifted: [drifted], crippled: [] } })[0],
+    'cpudevnuma000 Unhealthy container shop/db/main runs on CPUs 0-7 instead of 2-3',
+  );
+});
+
+test('judgeHealth knows nothing for sure while containers are not pinned, but what it knows it tells', () => {
+  assert.deepEqual(summarize({ notPinning: 'no NRI connection', online: parseCpuList('0-2,4-7') }), [
+    'cpudevnuma000 Unhealthy CPUs 3 of claim shop/db are offline',
+    'cpudevnuma001 Unknown no NRI connection',
+  ]);
+});
+
+test('judgeHealth tells of a device that only its claim still knows', () => {
+  assert.deepEqual(summarize({ deviceNames: [], online: parseCpuList('0-1') }), [
+    'cpudevnuma000 Unhealthy CPUs 2-3 of claim shop/db are offline',
+  ]);
+});

@@ -1,0 +1,79 @@
+import { parseClaimEnv } from '../claims/claim-env.ts';
+import { ClaimError } from '../claims/claim-error.ts';
+import { describeClaim } from '../claims/claim.ts';
+import type { PreparedClaim } from '../claims/ledger.ts';
+import type { CpuSet } from '../cpuset/cpu-set.ts';
+import type { ContainerFacts } from './containers.ts';
+import type { DriftReport } from './drift.ts';
+
+/** How one device is, as the kubelet is told (k8s.io/kubelet dra-health v1). */
+export interface DeviceHealth {
+  readonly poolName: string;
+  readonly deviceName: string;
+  readonly health: 'Healthy' | 'Unhealthy' | 'Unknown';
+  /** Why, for people; empty when there is nothing to say. */
+  readonly message: string;
+}
+
+/** What health is judged by. */
+export interface HealthFacts {
+  readonly pool: string;
+  /** Names of the published devices. */
+  readonly deviceNames: readonly string[];
+  readonly claims: readonly PreparedClaim[];
+  readonly containers: readonly { readonly facts: ContainerFacts }[];
+  readonly online: CpuSet;
+  /** The last look at the containers' real cpusets; undefined before the first. */
+  readonly drift: DriftReport | undefined;
+  /** Why containers are not being pinned; undefined when they are. */
+  readonly notPinning: string | undefined;
+}
+
+function claimsOf({ env }: ContainerFacts): readonly string[] {
+  try {
+    return [...parseClaimEnv(env).keys()];
+  } catch (error) {
+    // A malformed environment gives no claim; the container was refused or confined for it.
+    if (error instanceof ClaimError) return [];
+    throw error;
+  }
+}
+
+/** What is wrong, by device name. */
+function collectFaults({ claims, containers, online, drift }: HealthFacts): Map<string, string[]> {
+  const faults = new Map<string, string[]>();
+  const blame = (claim: PreparedClaim, fault: string, cpus?: CpuSet) => {
+    for (const assignment of claim.assignments) {
+      if (cpus && !assignment.cpus.intersects(cpus)) continue;
+      faults.set(assignment.device, [...(faults.get(assignment.device) ?? []), fault]);
+    }
+  };
+  for (const claim of claims) {
+    const offline = claim.cpus.difference(online);
+    if (!offline.isEmpty) blame(claim, `CPUs ${offline} of claim ${describeClaim(claim)} are offline`, offline);
+  }
+  const uidsById = new Map(containers.map(({ facts }) => [facts.id, claimsOf(facts)]));
+  for (const { id, container, wanted, effective } of drift?.drifted ?? []) {
+    const uids = uidsById.get(id) ?? [];
+    for (const claim of claims.filter(({ uid }) => uids.includes(uid))) {
+      blame(claim, `container ${container} runs on CPUs ${effective} instead of ${wanted}`);
+    }
+  }
+  return faults;
+}
+
+/**
+ * How each device is: unhealthy when a claim on it has offline CPUs or a container of such a claim runs elsewhere; unknown
+ * while the container runtime is not connected. Devices that only claims still know, because their CPU is gone, are told too.
+ */
+export function judgeHealth(facts: HealthFacts): DeviceHealth[] {
+  const faults = collectFaults(facts);
+  const claimed = facts.claims.flatMap(({ assignments }) => assignments.map(({ device }) => device));
+  return [...new Set([...facts.deviceNames, ...claimed])].map((deviceName) => {
+    const found = faults.get(deviceName);
+    const identity = { poolName: facts.pool, deviceName };
+    if (found) return { ...identity, health: 'Unhealthy', message: found.join('; ') };
+    if (facts.notPinning !== undefined) return { ...identity, health: 'Unknown', message: facts.notPinning };
+    return { ...identity, health: 'Healthy', message: '' };
+  });
+}
