@@ -24,7 +24,7 @@ function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFa
 }
 
 /** An update that fails for one container leaves the others of the same answer alone. */
-export function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
+function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
   return cpusetUpdate(containerId, cpus.toString(), true);
 }
 

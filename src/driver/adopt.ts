@@ -40,7 +40,7 @@ function isReservedFor(claim: unknown, podUid: string): boolean {
  * these CPUs are what the allocation can amount to. They are taken as the only free ones, and the choice must come out equal.
  * @throws ClaimError saying why not.
  */
-export function judgeAdoption(
+function judgeAdoption(
   machine: Machine,
   claim: unknown,
   { uid, cpus, facts }: { readonly uid: string; readonly cpus: CpuSet } & Pick<UnverifiedContainer, 'facts'>,

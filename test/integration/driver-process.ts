@@ -74,11 +74,16 @@ export class DriverProcess {
     await mkdir(join(kubelet, 'plugins_registry'), { recursive: true });
     this.#port ||= await findFreePort();
     const log = openSync(this.#logPath, 'a');
-    const argv = [
-      ...['--kubeconfig', kubeconfig, '--hostname-override', nodeName, '--kubelet-root-dir', kubelet],
-      ...['--nri-socket', nriSocket, '--cdi-dir', cdiDirectory, '--bind-address', `127.0.0.1:${this.#port}`],
-      ...['--start-jitter-seconds', '0', ...args],
-    ];
+    const options = {
+      kubeconfig,
+      'hostname-override': nodeName,
+      'kubelet-root-dir': kubelet,
+      'nri-socket': nriSocket,
+      'cdi-dir': cdiDirectory,
+      'bind-address': `127.0.0.1:${this.#port}`,
+      'start-jitter-seconds': '0',
+    };
+    const argv = [...Object.entries(options).map(([name, value]) => `--${name}=${value}`), ...args];
     this.#process = spawn(join(ROOT, 'bin/dracpu'), argv, { stdio: ['ignore', log, log] });
     closeSync(log);
   }
