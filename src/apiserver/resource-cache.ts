@@ -24,7 +24,7 @@ const WATCH_DURATION_MS = 300_000;
 /** A watch that ends sooner than this did not end because its time was over. */
 const SHORT_WATCH_MS = 1_000;
 /** The API server is asked again within half a minute once it is back, by a whole cluster's nodes at different times. */
-const RETRY: BackoffOptions = { initialMs: 500, maxMs: 30_000 };
+const RETRY: BackoffOptions = { initialMs: 2_000, maxMs: 30_000 };
 
 /** Whether `a` is an older state than `b`; resourceVersions of one resource grow (KEP-5504). */
 function isOlder(a: ApiObject, b: ApiObject): boolean {

@@ -177,7 +177,7 @@ export class SlicePublisher {
         if (signal.aborted || content !== this.#content) return;
         plan = this.#plan(content, this.#nodeUid);
       }
-      if (!content.isWritten) this.#enter({ kind: 'publishing' });
+      if (!content.isWritten && this.#state.kind !== 'failing') this.#enter({ kind: 'publishing' });
     }
     await this.#carryOut(plan, content, signal);
     if (content === this.#content) this.#succeeded(content, plan.generation);
