@@ -2,6 +2,7 @@ import type { Core, CpuTopology } from '../topology/topology.ts';
 import {
   type CachePicture,
   type CpuOwner,
+  formatCount,
   formatSize,
   type MachinePicture,
   type NodePicture,
@@ -26,6 +27,9 @@ interface Drawn {
   /** The CPU that a thread's box stands for. */
   readonly cpu?: number;
 }
+
+/** What holds others together without being seen. */
+const BLOCK: Drawn = { className: 'block', label: '', tooltip: '' };
 
 const LABEL_HEIGHT = 16;
 const CHARACTER_WIDTH = 6.7;
@@ -96,6 +100,18 @@ function shapeCore(picture: MachinePicture, core: Core, ownerOf: OwnerOfCpu): Sh
   };
 }
 
+function shapeBlock(children: readonly Shape<Drawn>[]): Shape<Drawn> {
+  return { content: BLOCK, width: 0, height: 0, header: 0, children };
+}
+
+/** Cores of one type after those of another, in blocks without a border: P-cores are wider, and would part the E-cores. */
+function shapeCores(picture: MachinePicture, cores: readonly Core[], ownerOf: OwnerOfCpu): Shape<Drawn>[] {
+  const blocks = [...Map.groupBy(cores, picture.typeOf).values()];
+  const shapes = blocks.map((block) => block.map((core) => shapeCore(picture, core, ownerOf)));
+  if (shapes.length < 2) return shapes.flat();
+  return shapes.map(shapeBlock);
+}
+
 /** A box with a label above its children, at least as wide as the label. */
 function shapeGroup(content: Drawn, children: readonly Shape<Drawn>[]): Shape<Drawn> {
   return { content, width: content.label.length * CHARACTER_WIDTH + 14, height: 0, header: LABEL_HEIGHT, children };
@@ -103,12 +119,12 @@ function shapeGroup(content: Drawn, children: readonly Shape<Drawn>[]): Shape<Dr
 
 function shapeCache(picture: MachinePicture, cache: CachePicture, ownerOf: OwnerOfCpu): Shape<Drawn> {
   const { l3Cache, isShared } = cache;
-  const size = l3Cache?.sizeKiB === undefined ? '' : ` ${formatSize(l3Cache.sizeKiB)}`;
+  const size = l3Cache?.sizeKiB === undefined ? '' : ` (${formatSize(l3Cache.sizeKiB)})`;
   const label = l3Cache ? `L3 ${l3Cache.l3Cache}${size}` : 'no L3';
   const tooltip = l3Cache ? `${label}: CPUs ${l3Cache.cpus}` : 'these cores share no level 3 cache';
   return shapeGroup(
     { className: isShared ? 'cache shared' : 'cache', label: isShared ? `${label}, shared` : label, tooltip },
-    cache.cores.map((core) => shapeCore(picture, core, ownerOf)),
+    shapeCores(picture, cache.cores, ownerOf),
   );
 }
 
@@ -133,13 +149,8 @@ function shapeMachine(picture: MachinePicture, ownerOf: OwnerOfCpu): Shape<Drawn
     const label = `NUMA node ${numaNode}, no CPUs`;
     return { ...shapeGroup({ className: 'memory', label, tooltip: label }, []), height: LABEL_HEIGHT + 8 };
   });
-  return {
-    content: { className: 'machine', label: '', tooltip: '' },
-    width: 0,
-    height: 0,
-    header: 0,
-    children: [...picture.sockets.map((socket) => shapeSocket(picture, socket, ownerOf)), ...memoryNodes],
-  };
+  const sockets = picture.sockets.map((socket) => shapeSocket(picture, socket, ownerOf));
+  return shapeBlock(memoryNodes.length === 0 ? sockets : [...sockets, shapeBlock(memoryNodes)]);
 }
 
 function round(length: number): number {
@@ -152,7 +163,7 @@ function drawBox({ content, x, y, width, height, children }: Box<Drawn>): string
   const [textX, textY] = isThread ? [width / 2, height - 4] : [6, 13];
   const parts = [
     tooltip === '' ? '' : `<title>${escapeText(tooltip)}</title>`,
-    className === 'machine'
+    content === BLOCK
       ? ''
       : `<rect width="${round(width)}" height="${round(height)}"${fill ? ` style="fill:${fill}"` : ''}/>`,
     label === '' ? '' : `<text x="${round(textX)}" y="${round(textY)}">${escapeText(label)}</text>`,
@@ -162,12 +173,23 @@ function drawBox({ content, x, y, width, height, children }: Box<Drawn>): string
   return `<g class="${className}"${data} transform="translate(${round(x)} ${round(y)})">${parts.join('')}</g>`;
 }
 
-/** Lines under the picture: states of CPUs and the colours of owners. */
-function listNotes({ offline, isolated, problems }: CpuTopology): string[] {
+/** The PCIe roots by their NUMA node. */
+function listRoots({ pcieRoots }: CpuTopology): string[] {
+  return [...Map.groupBy(pcieRoots, ({ numaNode }) => numaNode)].map(([node, roots]) => {
+    const names = roots.map(({ pcieRoot }) => pcieRoot).join(', ');
+    return `PCIe roots ${node === undefined ? 'near no single node' : `of NUMA node ${node}`}: ${names}`;
+  });
+}
+
+/** Lines under the picture: what the colours of cores mean, states of CPUs, PCIe roots. */
+function listNotes(topology: CpuTopology): string[] {
+  const { cpus, offline, isolated, problems } = topology;
   return [
+    cpus.some(({ coreType }) => coreType === 'e-core') ? 'P-cores blue, E-cores green' : '',
+    ...listRoots(topology),
     offline.isEmpty ? '' : `offline: CPUs ${offline}`,
     isolated.isEmpty ? '' : `isolated (thick border): CPUs ${isolated}`,
-    problems.length === 0 ? '' : `${problems.length} problems found while reading`,
+    problems.length === 0 ? '' : `${formatCount(problems.length, 'problem')} found while reading`,
   ].filter((note) => note !== '');
 }
 

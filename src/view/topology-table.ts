@@ -32,8 +32,9 @@ function formatThreads(cores: readonly Core[]): string {
 
 function formatCache({ l3Cache, isShared }: CachePicture): string {
   if (!l3Cache) return '-';
-  const size = l3Cache.sizeKiB === undefined ? '' : ` ${formatSize(l3Cache.sizeKiB)}`;
-  return `${l3Cache.l3Cache}${size}${isShared ? ' (shared)' : ''}`;
+  const size = l3Cache.sizeKiB === undefined ? [] : [formatSize(l3Cache.sizeKiB)];
+  const notes = [...size, ...(isShared ? ['shared'] : [])].join(', ');
+  return notes === '' ? `${l3Cache.l3Cache}` : `${l3Cache.l3Cache} (${notes})`;
 }
 
 /** One row for the cores of a cache that are of one type and have as many threads. */
