@@ -27,6 +27,7 @@ interface PlanOptions {
   readonly cpuset?: CpuSet;
   readonly policy: PlacementPolicy;
   readonly group?: number;
+  readonly nodes?: number;
   readonly coreType?: CoreType;
   readonly isolated?: 'prefer' | 'require';
   readonly roundUp?: boolean;
@@ -79,7 +80,7 @@ function findNear(topology: CpuTopology, { near, pcieRoot }: PlanOptions, comman
 
 function choose(topology: CpuTopology, free: CpuSet, options: PlanOptions, command: Command): Placement {
   if (options.cpuset) return checkCpus(topology, { free, cpus: options.cpuset });
-  const { cpus, policy, group, coreType, isolated, roundUp } = options;
+  const { cpus, policy, group, nodes, coreType, isolated, roundUp } = options;
   if (cpus === undefined) {
     return command.error('Cannot plan: neither --cpus nor --cpuset is given; want one of them', { exitCode: 2 });
   }
@@ -89,6 +90,7 @@ function choose(topology: CpuTopology, free: CpuSet, options: PlanOptions, comma
     cpus,
     policy,
     ...(group === undefined ? {} : { group }),
+    ...(nodes === undefined ? {} : { nodes }),
     ...(coreType && { coreType }),
     ...(isolated && { isolated }),
     ...(roundUp === undefined ? {} : { roundUp }),
@@ -159,6 +161,7 @@ export function addPlanCommand(program: Command): void {
     )
     .addOption(new Option('--policy <policy>', 'how to choose').choices(PLACEMENT_POLICIES).default('packed'))
     .option('--group <number>', 'distributed: hand out CPUs in groups of this size', parseCountArgument)
+    .option('--nodes <number>', 'distributed: over exactly this many NUMA nodes', parseCountArgument)
     .addOption(new Option('--core-type <type>', 'only CPUs of this type').choices(['standard', 'p-core', 'e-core']))
     .addOption(new Option('--isolated <how>', 'take isolated CPUs first, or only them').choices(['prefer', 'require']))
     .option('--round-up', 'full-cores: take up to a core more rather than refuse')

@@ -4,6 +4,7 @@ import type { Choice } from './choice.ts';
 import { type NodeShares, shareOutCpus } from './node-shares.ts';
 import { orderCells, orderDomains } from './order.ts';
 import { takePacked } from './packed.ts';
+import { PlacementError } from './placement-error.ts';
 import { servesGoal } from './region.ts';
 import { scoreCpus } from './score.ts';
 import type { Workspace } from './workspace.ts';
@@ -13,6 +14,8 @@ export interface DistributedRequest {
   readonly cpus: number;
   /** CPUs are handed out in groups of this size. */
   readonly group: number;
+  /** Over exactly this many NUMA nodes; undefined means the fewest that can give even shares. */
+  readonly nodes: number | undefined;
 }
 
 /** The NUMA nodes with free CPUs in the order of best fit, and what each is to give. */
@@ -21,7 +24,7 @@ interface NodePlan {
   readonly shares: NodeShares;
 }
 
-function planNodes({ before, bestFit, index }: Workspace, { cpus, group }: DistributedRequest): NodePlan | undefined {
+function planNodes({ before, bestFit, index }: Workspace, { cpus, group, nodes: wanted }: DistributedRequest): NodePlan | undefined {
   if (cpus % group !== 0) return undefined;
   const { cells, domains } = bestFit;
   const count = orderDomains(cells, orderCells(before, cells), index.cellNode, domains);
@@ -30,6 +33,7 @@ function planNodes({ before, bestFit, index }: Workspace, { cpus, group }: Distr
   const shares = shareOutCpus({
     cpus,
     group,
+    nodes: wanted,
     free: Array.from(nodes, (node) => before.nodeFree[node] ?? 0),
     distance: distances && ((from, to) => distances[(nodes[from] ?? 0) * nodeCount + (nodes[to] ?? 0)] ?? 0),
   });
@@ -86,11 +90,19 @@ function readShares(index: Workspace['index'], { nodes, shares }: NodePlan, grou
 /**
  * Spreads CPUs evenly over the fewest NUMA nodes that can give equal shares (KEP-2902). Where no nodes can, or the request is no
  * multiple of the group, best fit over all of them, as in the kubelet.
+ * @throws PlacementError `Unsatisfiable` when a number of nodes is given that cannot.
  */
 export function takeDistributed(workspace: Workspace, words: Uint32Array, request: DistributedRequest): Choice {
   const { before, index } = workspace;
   countFree(before, words);
   const plan = planNodes(workspace, request);
+  if (!plan && request.nodes !== undefined) {
+    const free = Array.from(before.nodeFree, (count, node) => `${count} on node ${index.nodeIds[node] ?? node}`);
+    throw new PlacementError(
+      'Unsatisfiable',
+      `Cannot choose ${request.cpus} CPUs evenly of ${request.nodes} NUMA nodes in groups of ${request.group}: free are ${free.join(', ')}`,
+    );
+  }
   if (!plan) {
     const { census, bestFit } = workspace;
     copyCensus(before, census);

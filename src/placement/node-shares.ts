@@ -4,6 +4,8 @@ export interface ShareRequest {
   /** CPUs are handed out in groups of this size; `cpus` is a multiple of it. */
   readonly group: number;
   readonly free: readonly number[];
+  /** Over exactly this many nodes; undefined means the fewest that can. */
+  readonly nodes?: number | undefined;
   /** Distance from one node of the list to another; undefined where it is not known. */
   readonly distance: ((from: number, to: number) => number) | undefined;
 }
@@ -155,9 +157,9 @@ export function shareOutCpus(request: ShareRequest): NodeShares | undefined {
   const { cpus, group, free, distance } = request;
   const ranked = [...free].sort((a, b) => b - a);
   const nodesMax = Math.min(cpus / group, free.length);
-  let count = 1;
-  while (count <= nodesMax && !canShare(ranked, count, request)) count += 1;
-  if (count > nodesMax) return undefined;
+  let count = request.nodes ?? 1;
+  while (count <= nodesMax && request.nodes === undefined && !canShare(ranked, count, request)) count += 1;
+  if (count > nodesMax || !canShare(ranked, count, request)) return undefined;
   const chosen = new Set(chooseFullest([...free.keys()], free, count, distance));
   const share = Math.floor(cpus / count / group) * group;
   const left = free.map((here, node) => (chosen.has(node) ? here - share : here));

@@ -249,6 +249,20 @@ describe('takeCpus', () => {
     assert.equal(score.brokenCores, 2);
   });
 
+  test('distributed over a given number of nodes gives even shares of them, or refuses', () => {
+    const machine = regular({ sockets: 4 });
+    const { rule } = take(machine, { cpus: 6, policy: 'distributed', group: 2, nodes: 3 });
+    assert.deepEqual(rule.kind === 'even-shares' && [...rule.shares], [
+      [0, 2],
+      [1, 2],
+      [2, 2],
+    ]);
+    assert.throws(
+      () => take(machine, { free: '0-7', cpus: 6, policy: 'distributed', nodes: 3 }),
+      fails('Unsatisfiable', /evenly of 3 NUMA nodes in groups of 1: free are 4 on node 0, 4 on node 1, 0 on node 2/),
+    );
+  });
+
   test('distributed ends where the reference does not', () => {
     const machine = regular({ sockets: 2, nodesPerSocket: 4 });
     const free = '0-1,6-7,9-13,15-19,22,25-30,32-33,37-39,41-51,56-61';

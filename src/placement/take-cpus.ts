@@ -43,16 +43,21 @@ export interface PlacementRequest extends CpuWishes {
   readonly policy: PlacementPolicy;
   /** `distributed` only: CPUs are handed out in groups of this size; default 1. */
   readonly group?: number;
+  /** `distributed` only: over exactly this many NUMA nodes; default the fewest that can give even shares. */
+  readonly nodes?: number;
   /** `full-cores` only: take up to a whole core more rather than refuse. */
   readonly roundUp?: boolean;
 }
 
-function checkRequest({ cpus, group }: PlacementRequest): void {
+function checkRequest({ cpus, group, nodes }: PlacementRequest): void {
   if (!Number.isInteger(cpus) || cpus < 1) {
     throw new PlacementError('InvalidCase', `Cannot choose CPUs: ${cpus} are wanted; want a whole number, 1 or more`);
   }
   if (group !== undefined && (!Number.isInteger(group) || group < 1)) {
     throw new PlacementError('InvalidCase', `Cannot choose CPUs in groups of ${group}: want a whole number, 1 or more`);
+  }
+  if (nodes !== undefined && (!Number.isInteger(nodes) || nodes < 1)) {
+    throw new PlacementError('InvalidCase', `Cannot choose CPUs of ${nodes} NUMA nodes: want a whole number, 1 or more`);
   }
 }
 
@@ -61,7 +66,7 @@ function chooseByPolicy(workspace: Workspace, words: Uint32Array, request: Place
   const { cpus, policy } = request;
   switch (policy) {
     case 'distributed':
-      return takeDistributed(workspace, words, { cpus, group: request.group ?? 1 });
+      return takeDistributed(workspace, words, { cpus, group: request.group ?? 1, nodes: request.nodes });
     case 'full-cores':
       return takeFullCores(workspace, words, { cpus, roundUp: request.roundUp ?? false });
     case 'one-thread-per-core':
