@@ -9,7 +9,7 @@ const rooms = {
   topology: ['cpuset', 'lib/invariant'],
   placement: ['cpuset', 'topology', 'lib/invariant'],
   devices: ['cpuset', 'topology', 'lib/invariant'],
-  claims: ['cpuset', 'topology', 'placement', 'devices', 'lib/invariant'],
+  claims: ['cpuset', 'topology', 'placement', 'devices', 'lib/invariant', 'lib/nearest-name'],
   driver: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'cdi/spec', 'cdi/device-metadata'],
   ttrpc: ['lib', 'gen'],
   nri: ['lib', 'gen', 'cpuset', 'ttrpc'],

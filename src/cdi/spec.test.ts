@@ -15,7 +15,17 @@ const record = {
   cpus: '2-3,10-11',
   namespace: 'shop',
   name: 'db',
-  assignments: [{ request: 'cpus', pool: 'node-a', device: 'cpudevnuma000', shareId: 's-1', cpus: '2-3,10-11' }],
+  assignments: [
+    {
+      request: 'cpus',
+      pool: 'node-a',
+      device: 'cpudevnuma000',
+      shareId: 's-1',
+      cpus: '2-3,10-11',
+      policy: 'packed',
+      why: ['Why: best fit.'],
+    },
+  ],
 };
 
 test('formatClaimSpec writes the document that runtimes and the reference driver expect', () => {
@@ -29,6 +39,13 @@ test('formatClaimSpec writes the document that runtimes and the reference driver
 
 test('parseClaimSpec reads back what formatClaimSpec wrote', () => {
   assert.deepEqual(parseClaimSpec(formatClaimSpec(record), uid), record);
+});
+
+test('parseClaimSpec reads a file from before the policy was recorded', () => {
+  const [assignment] = record.assignments;
+  const { policy: _, why: __, ...old } = assignment ?? {};
+  const older = { ...record, assignments: [old as typeof assignment & object] };
+  assert.deepEqual(parseClaimSpec(formatClaimSpec(older), uid), older);
 });
 
 test('parseClaimSpec reads a file of the reference driver, which has no annotations', () => {

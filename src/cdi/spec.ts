@@ -24,6 +24,9 @@ export interface ClaimRecord {
     readonly device: string;
     readonly shareId?: string;
     readonly cpus: string;
+    /** How and why they were chosen; absent in older files. */
+    readonly policy?: string;
+    readonly why?: readonly string[];
   }[];
 }
 
@@ -100,10 +103,18 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
   if (!isText(namespace) || !isText(name)) return fail('its record does not name the claim');
   if (!Array.isArray(record.assignments)) return fail('its record has no assignments');
   const assignments = record.assignments.map((item: unknown) => {
-    const { request, pool, device, shareId, cpus } = asObject(item);
+    const { request, pool, device, shareId, cpus, policy, why } = asObject(item);
     if (!isText(request) || !isText(pool) || !isText(device) || !isText(cpus))
       return fail('an assignment is incomplete');
-    return { request, pool, device, cpus, ...(isText(shareId) ? { shareId } : {}) };
+    return {
+      request,
+      pool,
+      device,
+      cpus,
+      ...(isText(shareId) ? { shareId } : {}),
+      ...(isText(policy) ? { policy } : {}),
+      ...(Array.isArray(why) && why.every(isText) ? { why } : {}),
+    };
   });
   return { namespace, name, assignments };
 }

@@ -1,11 +1,16 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Device, DeviceTable } from '../devices/device.ts';
-import { PlacementError, takeCpus } from '../placement/take-cpus.ts';
+import { explainPlacement } from '../placement/explain.ts';
+import { PlacementError } from '../placement/take-cpus.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { type AllocatedDevice, type Claim, describeClaim } from './claim.ts';
 import { ClaimError } from './claim-error.ts';
+import { checkGivenCpus } from './given-cpus.ts';
 import type { Assignment, PreparedClaim } from './ledger.ts';
+import type { CpuParameters } from './opaque-parameters.ts';
+import { placeCpus } from './place-cpus.ts';
 import { readCount } from './quantity.ts';
+import { readRequestParameters } from './request-parameters.ts';
 
 /** What a decision is made over. */
 export interface ChoiceContext {
@@ -13,12 +18,26 @@ export interface ChoiceContext {
   readonly devices: DeviceTable;
   /** CPUs no claim holds. */
   readonly free: CpuSet;
+  /** Which claims hold CPUs, in words. */
+  readonly describeHolders: (cpus: CpuSet) => string;
   /** Name of this node's pool, the node's name. */
   readonly pool: string;
 }
 
+/** One device of the claim, and how far the decision has come. */
+interface DeviceContext extends ChoiceContext {
+  readonly claim: Claim;
+  readonly result: AllocatedDevice;
+  /** CPUs that devices before it got. */
+  readonly ofClaim: CpuSet;
+  readonly action: string;
+}
+
+/** CPUs of one device, by which policy and why. */
+type Chosen = Pick<Assignment, 'cpus' | 'policy' | 'why'>;
+
 /** How many CPUs of a grouped device the scheduler gave. */
-function readConsumedCpus(result: AllocatedDevice, action: string): number {
+function readConsumedCpus({ result, action }: DeviceContext): number {
   if (result.consumedCpus === undefined) {
     throw new ClaimError(
       'MissingCapacity',
@@ -37,14 +56,14 @@ function readConsumedCpus(result: AllocatedDevice, action: string): number {
   return Number(reading.count);
 }
 
-function findDevice(result: AllocatedDevice, context: ChoiceContext, action: string): Device {
-  if (result.pool !== context.pool) {
+function findDevice({ result, pool, devices, action }: DeviceContext): Device {
+  if (result.pool !== pool) {
     throw new ClaimError(
       'UnknownDevice',
-      `${action}: device ${result.device} is of pool ${JSON.stringify(result.pool)}; this node's pool is ${JSON.stringify(context.pool)}`,
+      `${action}: device ${result.device} is of pool ${JSON.stringify(result.pool)}; this node's pool is ${JSON.stringify(pool)}`,
     );
   }
-  const device = context.devices.byName.get(result.device);
+  const device = devices.byName.get(result.device);
   if (!device) {
     throw new ClaimError(
       'UnknownDevice',
@@ -55,36 +74,95 @@ function findDevice(result: AllocatedDevice, context: ChoiceContext, action: str
   return device;
 }
 
-/** Takes CPUs of a grouped device by topology. */
-function chooseFromGroup(result: AllocatedDevice, device: Device, context: ChoiceContext, action: string): CpuSet {
-  if (device.kind === 'machine') {
+/** What the node demands of every claim goes before what the claim says. */
+function applyNodeRules(parameters: CpuParameters, { devices, action }: DeviceContext): CpuParameters {
+  if (!devices.fullPhysicalCores) return parameters;
+  const { placement, fullPhysicalCores } = parameters;
+  if (fullPhysicalCores === false || placement === 'spread' || placement === 'one-thread-per-core') {
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: device ${device.name} needs an explicit cpuset in the claim's opaque configuration (cpuConfig.cpuset)`,
+      `${action}: its opaque parameters ask for threads of cores ` +
+        `(${fullPhysicalCores === false ? 'fullPhysicalCores false' : `placement ${JSON.stringify(placement)}`}), and this node ` +
+        'gives whole physical cores only (fullPhysicalCores of its configuration)',
     );
   }
-  const cpus = readConsumedCpus(result, action);
-  const free = context.free.intersection(device.cpus);
+  return { ...parameters, fullPhysicalCores: true };
+}
+
+/** Free CPUs of a device, for messages: "4 of its 8 are free (0-3)". */
+function describeFree(device: Device, free: CpuSet): string {
+  return `${free.size} of its ${device.cpus.size} are free (${free.isEmpty ? 'none' : free.toString()})`;
+}
+
+/** Takes CPUs of a grouped device: those the claim names, or by topology. */
+function chooseFromGroup(device: Device, context: DeviceContext): Chosen {
+  const { topology, devices, claim, result, action } = context;
+  const { parameters: own } = readRequestParameters(claim, result, action);
+  const parameters = applyNodeRules(own, context);
+  const consumed = readConsumedCpus(context);
+  if (parameters.cpuset) {
+    const placement = checkGivenCpus(parameters.cpuset, { ...context, device, consumed });
+    if (parameters.fullPhysicalCores) checkFullCores(placement.cpus, context);
+    return { cpus: placement.cpus, policy: 'cpuset', why: explainPlacement(placement) };
+  }
+  if (device.kind === 'machine' && devices.machinePlacement === 'explicit') {
+    throw new ClaimError(
+      'InvalidConfig',
+      `${action}: device ${device.name} needs an explicit cpuset in the claim's opaque configuration (cpuConfig.cpuset) for ` +
+        `request ${JSON.stringify(result.request)}; the scheduler plugin that places CPUs writes it, or set machinePlacement to "auto"`,
+    );
+  }
+  const free = context.free.intersection(device.cpus).difference(context.ofClaim);
   try {
-    return takeCpus(context.topology, { free, cpus, policy: 'packed' }).cpus;
+    const placement = placeCpus({ topology, device, free, cpus: consumed, parameters, action });
+    return { cpus: placement.cpus, policy: placement.policy, why: explainPlacement(placement) };
   } catch (error) {
     if (!(error instanceof PlacementError)) throw error;
     throw new ClaimError(
       error.code === 'NotEnoughCPUs' ? 'NotEnoughCPUs' : 'Unsatisfiable',
-      `${action}: ${cpus} CPUs are wanted of device ${device.name}, ${free.size} of its ${device.cpus.size} are free ` +
-        `(${free.isEmpty ? 'none' : free.toString()}): ${error.message}`,
+      `${action}: ${consumed} CPUs are wanted of device ${device.name}, ${describeFree(device, free)}: ${error.message}`,
     );
   }
 }
 
-function chooseForDevice(result: AllocatedDevice, context: ChoiceContext, action: string): CpuSet {
-  const device = findDevice(result, context, action);
-  if (result.adminAccess) return CpuSet.empty;
-  if (device.kind !== 'cpu') return chooseFromGroup(result, device, context, action);
-  if (!device.cpus.isSubsetOf(context.free)) {
-    throw new ClaimError('Conflict', `${action}: CPU ${device.cpus} (device ${device.name}) is not free`);
+/** Refuses CPUs that leave threads of their cores to others. */
+function checkFullCores(cpus: CpuSet, { topology, action }: Pick<DeviceContext, 'topology' | 'action'>): void {
+  const cores = topology.cores.filter((core) => core.cpus.intersects(cpus)).map((core) => core.cpus);
+  const left = CpuSet.unionOf(cores).difference(cpus);
+  if (left.isEmpty) return;
+  throw new ClaimError(
+    'Unsatisfiable',
+    `${action}: CPUs ${cpus} leave ${left} of their cores to others, and whole physical cores are wanted (fullPhysicalCores)`,
+  );
+}
+
+/** The CPU that the scheduler chose. */
+function chooseCpuDevice(device: Device, context: DeviceContext): Chosen {
+  const { claim, result, free, ofClaim, describeHolders, action } = context;
+  const { isOfClaim } = readRequestParameters(claim, result, action);
+  if (isOfClaim) {
+    throw new ClaimError(
+      'InvalidConfig',
+      `${action}: request ${JSON.stringify(result.request)} has opaque parameters, and device ${device.name} is a single CPU, which ` +
+        'the scheduler chose (cpuDeviceMode "individual"); remove them, or use selectors',
+    );
   }
-  return device.cpus;
+  if (device.cpus.intersects(ofClaim)) {
+    throw new ClaimError('Conflict', `${action}: device ${device.name} (CPU ${device.cpus}) is allocated to it twice`);
+  }
+  if (!device.cpus.isSubsetOf(free)) {
+    const holders = describeHolders(device.cpus);
+    throw new ClaimError('Conflict', `${action}: CPU ${device.cpus} (device ${device.name}) belongs to ${holders}`);
+  }
+  return { cpus: device.cpus, policy: 'device', why: [`The scheduler chose device ${device.name}.`] };
+}
+
+function chooseForDevice(context: DeviceContext): Chosen {
+  const device = findDevice(context);
+  if (context.result.adminAccess) {
+    return { cpus: CpuSet.empty, policy: 'adminAccess', why: ['Administrative access takes no CPUs.'] };
+  }
+  return device.kind === 'cpu' ? chooseCpuDevice(device, context) : chooseFromGroup(device, context);
 }
 
 /**
@@ -93,12 +171,14 @@ function chooseForDevice(result: AllocatedDevice, context: ChoiceContext, action
  */
 export function chooseCpus(claim: Claim, context: ChoiceContext): PreparedClaim {
   const action = `Cannot prepare claim ${describeClaim(claim)}`;
-  let { free } = context;
+  let ofClaim = CpuSet.empty;
   const assignments = claim.devices.map((result): Assignment => {
-    const cpus = chooseForDevice(result, { ...context, free }, action);
-    free = free.difference(cpus);
-    return { request: result.request, pool: result.pool, device: result.device, shareId: result.shareId, cpus };
+    const chosen = chooseForDevice({ ...context, claim, result, ofClaim, action });
+    ofClaim = ofClaim.union(chosen.cpus);
+    return { request: result.request, pool: result.pool, device: result.device, shareId: result.shareId, ...chosen };
   });
+  const { mode, fullPhysicalCores } = context.devices;
+  if (mode.kind === 'individual' && fullPhysicalCores) checkFullCores(ofClaim, { ...context, action });
   const { uid, namespace, name } = claim;
-  return { uid, namespace, name, assignments, cpus: CpuSet.unionOf(assignments.map(({ cpus }) => cpus)) };
+  return { uid, namespace, name, assignments, cpus: ofClaim };
 }

@@ -9,6 +9,10 @@ export interface Assignment {
   readonly device: string;
   readonly shareId: string | undefined;
   readonly cpus: CpuSet;
+  /** How they were chosen: a placement policy, `cpuset`, `device` or `adminAccess`; undefined where older files do not tell. */
+  readonly policy?: string;
+  /** Why these CPUs, in sentences. */
+  readonly why?: readonly string[];
 }
 
 /** A claim that has its CPUs. Claims that were read from another driver's files have no assignments and may have no name. */

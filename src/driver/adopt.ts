@@ -58,7 +58,13 @@ function judgeAdoption(
   }
   const parsed = parseClaim(claim, { uid, name, namespace: facts.podNamespace }, machine.driverName);
   const { topology, devices, pool } = machine;
-  const chosen = chooseCpus(parsed, { topology, devices, pool, free: cpus });
+  const chosen = chooseCpus(parsed, {
+    topology,
+    devices,
+    pool,
+    free: cpus,
+    describeHolders: () => 'others, as its environment has it',
+  });
   if (!chosen.cpus.equals(cpus)) {
     throw new ClaimError(
       'ClaimMismatch',

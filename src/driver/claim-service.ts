@@ -74,10 +74,8 @@ export function toRecord(claim: PreparedClaim): ClaimRecord {
     cpus: claim.cpus.toString(),
     namespace: claim.namespace,
     name: claim.name,
-    assignments: claim.assignments.map(({ request, pool, device, shareId, cpus }) => ({
-      request,
-      pool,
-      device,
+    assignments: claim.assignments.map(({ shareId, cpus, ...assignment }) => ({
+      ...assignment,
       cpus: cpus.toString(),
       ...(shareId === undefined ? {} : { shareId }),
     })),
@@ -248,7 +246,13 @@ export class ClaimService {
   /** Decides on a new claim and reserves in one synchronous step: nobody else can take the CPUs in between. */
   #decide(claim: Claim): PreparedClaim {
     const { topology, devices, pool } = this.#ports.machine();
-    const prepared = chooseCpus(claim, { topology, devices, pool, free: this.#ledger.free });
+    const prepared = chooseCpus(claim, {
+      topology,
+      devices,
+      pool,
+      free: this.#ledger.free,
+      describeHolders: (cpus) => this.#ledger.describeHolders(cpus),
+    });
     this.#ledger.reserve(prepared);
     return prepared;
   }

@@ -24,7 +24,10 @@ interface NodePlan {
   readonly shares: NodeShares;
 }
 
-function planNodes({ before, bestFit, index }: Workspace, { cpus, group, nodes: wanted }: DistributedRequest): NodePlan | undefined {
+function planNodes(
+  { before, bestFit, index }: Workspace,
+  { cpus, group, nodes: wanted }: DistributedRequest,
+): NodePlan | undefined {
   if (cpus % group !== 0) return undefined;
   const { cells, domains } = bestFit;
   const count = orderDomains(cells, orderCells(before, cells), index.cellNode, domains);

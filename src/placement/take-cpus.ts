@@ -57,7 +57,10 @@ function checkRequest({ cpus, group, nodes }: PlacementRequest): void {
     throw new PlacementError('InvalidCase', `Cannot choose CPUs in groups of ${group}: want a whole number, 1 or more`);
   }
   if (nodes !== undefined && (!Number.isInteger(nodes) || nodes < 1)) {
-    throw new PlacementError('InvalidCase', `Cannot choose CPUs of ${nodes} NUMA nodes: want a whole number, 1 or more`);
+    throw new PlacementError(
+      'InvalidCase',
+      `Cannot choose CPUs of ${nodes} NUMA nodes: want a whole number, 1 or more`,
+    );
   }
 }
 

@@ -56,6 +56,7 @@ export function allocatedClaim(
     driver?: string;
     shareID?: string;
     pool?: string;
+    adminAccess?: boolean;
   }[],
 ): Record<string, unknown> {
   return {
@@ -66,14 +67,17 @@ export function allocatedClaim(
     status: {
       allocation: {
         devices: {
-          results: devices.map(({ device, cpus, request = 'cpus', driver = 'dra.cpu', shareID, pool = 'node-a' }) => ({
-            request,
-            driver,
-            pool,
-            device,
-            ...(shareID === undefined ? {} : { shareID }),
-            ...(cpus === undefined ? {} : { consumedCapacity: { 'dra.cpu/cpu': cpus } }),
-          })),
+          results: devices.map(
+            ({ device, cpus, request = 'cpus', driver = 'dra.cpu', shareID, pool = 'node-a', adminAccess }) => ({
+              request,
+              driver,
+              pool,
+              device,
+              ...(adminAccess === undefined ? {} : { adminAccess }),
+              ...(shareID === undefined ? {} : { shareID }),
+              ...(cpus === undefined ? {} : { consumedCapacity: { 'dra.cpu/cpu': cpus } }),
+            }),
+          ),
         },
       },
     },
