@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseCpuList } from '../cpuset/parse.ts';
 import { ApiClient } from './api-client.ts';
 import { DriverProcess } from './driver-process.ts';
 import type { ContainerReport, DriverState } from './node-commands.ts';
@@ -106,9 +107,16 @@ export class LocalCluster {
     const { registrations } = await this.readDriverState();
     const startMs = performance.now();
     const { program, driverArgs = [] } = this.#options;
+    const { ready } = this.node;
     const [, logFd = 2] = this.#logFds;
-    const args = [...DRIVER_ARGS, ...driverArgs];
-    const driver = DriverProcess.start(program, { node: this.node.ready, args, logFd });
+    // CPUs that this process may not use cannot be given to containers either.
+    const aside = parseCpuList(ready.online).difference(parseCpuList(ready.cpus));
+    const reserved = aside.isEmpty ? [] : [`--reserved-cpus=${aside}`];
+    const driver = DriverProcess.start(program, {
+      node: ready,
+      args: [...DRIVER_ARGS, ...reserved, ...driverArgs],
+      logFd,
+    });
     this.#driver = driver;
     await this.node.call({ do: 'guard', pid: driver.pid });
     await waitFor('the driver to register with the kubelet', async () => {
@@ -133,11 +141,21 @@ export class LocalCluster {
   }
 
   /** The running container of a pod. */
-  waitForContainer(pod: string, is: (container: ContainerReport) => boolean = () => true): Promise<ContainerReport> {
-    return waitFor(`a container of pod ${pod} to run`, async () => {
-      const containers = await this.listContainers();
-      return containers.find((each) => each.podName === pod && each.state === 'running' && is(each));
-    });
+  async waitForContainer(
+    pod: string,
+    is: (container: ContainerReport) => boolean = () => true,
+  ): Promise<ContainerReport> {
+    try {
+      return await waitFor(`a container of pod ${pod} to run`, async () => {
+        const containers = await this.listContainers();
+        return containers.find((each) => each.podName === pod && each.state === 'running' && is(each));
+      });
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      const ofPod = (await this.api.list('events')).filter(({ involvedObject }) => involvedObject.name === pod);
+      const why = ofPod.findLast(({ type }) => type === 'Warning')?.message ?? 'it has no event that says why';
+      throw new ClusterError(error.code, `${error.message}: ${why}`);
+    }
   }
 
   /** Deletes a pod and waits until nothing is left of it. */

@@ -20,7 +20,7 @@ export interface PlacedContainer {
   /** The name of its claim; undefined when it shares what claims leave. */
   readonly claim: string | undefined;
   readonly wanted: CpuSet;
-  /** What the kernel says. */
+  /** What the kernel says; of a simulated container what the runtime was told. */
   readonly actual: CpuSet;
 }
 
@@ -30,6 +30,8 @@ export interface ClusterState {
   readonly containers: readonly PlacedContainer[];
   /** What claims leave of the usable CPUs. */
   readonly shared: CpuSet;
+  /** Whether containers are entries in the books, without a kernel's word for where they run. */
+  readonly isSimulated: boolean;
 }
 
 /** The claims that the driver has recorded. */
@@ -65,5 +67,5 @@ export async function readClusterState(cluster: LocalCluster, usable: CpuSet): P
     const wanted = claim === undefined ? shared : (prepared?.cpus ?? CpuSet.empty);
     return { pod: podName, container: name, claim, wanted, actual: parseCpuList(actual) };
   });
-  return { claims, containers, shared };
+  return { claims, containers, shared, isSimulated: cluster.node.ready.launcher === 'simulated' };
 }

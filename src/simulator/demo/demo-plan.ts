@@ -34,8 +34,7 @@ export function planDemo(topology: CpuTopology, usable: CpuSet): DemoPlan {
   const skips: string[] = [];
   const size = (wanted: number, left: number) => Math.min(wholeCores(Math.max(1, wanted), threadsPerCore), left);
   const db = size(isL3Fitting ? l3.size : Math.floor(capacity / 2), Math.min(capacity, usable.size - 1));
-  if (db < 1)
-    skips.push('exclusive CPUs: one CPU must stay for containers without a claim, and the machine has only one');
+  if (db < 1) skips.push('exclusive CPUs: one CPU must stay for containers without a claim, and there is only one');
   const cache = size(Math.floor(capacity / 4), Math.min(capacity, usable.size - 1) - db);
   if (cache < 1) skips.push('a second claim beside the first: that needs 3 CPUs in one NUMA node');
   const isLastCpuGuarded = nodes.length === 1 && usable.equals(topology.online);
