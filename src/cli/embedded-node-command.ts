@@ -11,6 +11,7 @@ interface EmbeddedNodeOptions {
   readonly directory: string;
   readonly topology?: string;
   readonly simulateContainers?: boolean;
+  readonly removeDirectory?: boolean;
   readonly nodeName: string;
   readonly kubernetesVersion: string;
   readonly featureGates?: FeatureGates;
@@ -50,7 +51,8 @@ function writeEvent(level: string, message: string, fields: object = {}): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
 }
 
-async function runEmbeddedNode({ simulateContainers = false, ...options }: EmbeddedNodeOptions): Promise<void> {
+async function runEmbeddedNode(given: EmbeddedNodeOptions): Promise<void> {
+  const { simulateContainers = false, removeDirectory = false, ...options } = given;
   const directory = resolve(options.directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const stop = new AbortController();
@@ -58,7 +60,7 @@ async function runEmbeddedNode({ simulateContainers = false, ...options }: Embed
   // A parent that is gone reads nothing more; its end is noticed on standard input.
   process.stdout.on('error', () => stop.abort());
   const streams = { input: process.stdin, output: process.stdout, stop: stop.signal };
-  await serveNode({ ...options, directory, simulateContainers, log: stderrLog }, streams);
+  await serveNode({ ...options, directory, simulateContainers, removeDirectory, log: stderrLog }, streams);
   process.stdin.destroy();
 }
 
@@ -73,6 +75,7 @@ export function addEmbeddedNodeCommand(program: Command): void {
       'a folder with sys/ in it, or such as "pack:2 numa:2 core:8 pu:2"; default: this machine',
     )
     .option('--simulate-containers', 'keep books of containers instead of starting processes')
+    .option('--remove-directory', 'remove that directory at the end')
     .option('--node-name <name>', 'name of the Node object', 'embedded')
     .option('--kubernetes-version <version>', 'as /version tells', 'v1.36.0')
     .option('--feature-gates <gates>', 'such as DRAConsumableCapacity=false, separated by commas', parseGates)

@@ -78,7 +78,7 @@ export class LocalCluster {
     const logFds = ['node.log', 'driver.log'].map((name) => openSync(join(directory, name), 'a', 0o600));
     const [logFd = 2] = logFds;
     try {
-      const args = ['--directory', directory, ...(options.nodeArgs ?? [])];
+      const args = ['--directory', directory, '--remove-directory', ...(options.nodeArgs ?? [])];
       const node = await NodeProcess.start(options.program, { args, logFd });
       return new LocalCluster(node, directory, logFds, options);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { errorText } from '../lib/log.ts';
@@ -11,6 +12,8 @@ export interface ServeNodeOptions extends Omit<EmbeddedNodeOptions, 'cpus' | 'la
   /** As `chooseMachine` takes it; this machine by default. */
   readonly topology?: string;
   readonly simulateContainers: boolean;
+  /** Whether to remove the directory at the end, which whoever made it may not live to do. */
+  readonly removeDirectory: boolean;
 }
 
 /** The first line that the process writes. */
@@ -77,5 +80,6 @@ export async function serveNode(
   } finally {
     ward.end();
     await node.stop();
+    if (options.removeDirectory) await rm(options.directory, { recursive: true, force: true });
   }
 }

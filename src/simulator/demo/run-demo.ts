@@ -78,6 +78,14 @@ class Demo {
     return readClusterState(this.#cluster, this.#usable);
   }
 
+  /** The state once every container is where it is meant to be, or as it is after a long wait. */
+  #waitUntilPlaced(): Promise<ClusterState> {
+    return waitFor('every container to be placed', async () => {
+      const state = await this.#readState();
+      return state.containers.every(({ wanted, actual }) => wanted.equals(actual)) && state;
+    }).catch(() => this.#readState());
+  }
+
   async #startDriver(): Promise<void> {
     this.#report.step('starting the driver, a process of its own');
     const milliseconds = await this.#cluster.startDriver();
@@ -192,8 +200,8 @@ class Demo {
     const prepared = await waitFor('claim late to be prepared', async () =>
       (await readPreparedClaims(node.ready.cdiDirectory)).find(({ uid }) => uid === metadata.uid),
     );
+    const before = await this.#waitUntilPlaced();
     this.#report.note(`claim late is prepared with CPUs ${prepared.cpus}; killing the driver (SIGKILL)`);
-    const before = await this.#readState();
     await this.#cluster.driver?.kill();
     const orphaned = await this.#readState();
     const text = ({ containers }: ClusterState) => containers.map((each) => `${each.pod} ${each.actual}`).join(', ');
@@ -209,10 +217,7 @@ class Demo {
     const late = await this.#cluster.waitForContainer('late');
     const isSame = late.actual === String(prepared.cpus);
     this.#report.check('late gets the CPUs that were prepared before the kill', isSame, `${late.actual}`);
-    const after = await waitFor('web to leave the CPUs of late', async () => {
-      const state = await this.#readState();
-      return state.containers.every(({ wanted, actual }) => wanted.equals(actual)) && state;
-    }).catch(() => this.#readState());
+    const after = await this.#waitUntilPlaced();
     this.#report.placement(after, ', after the driver was killed and started again');
     const moved = before.containers.filter((old) => {
       return (
