@@ -1,3 +1,4 @@
+import { errorText } from '../lib/log.ts';
 import { ApiError } from './api-error.ts';
 
 /** What stands in the API server. */
@@ -19,11 +20,11 @@ export type SlicePublisherState =
   /** Not published; it is tried again and again. `code` is an ApiError's. */
   | { readonly kind: 'failing'; readonly code: string; readonly reason: string };
 
-/** The state after a failure, with the remedy where it is known. */
-export function failingState(error: unknown): SlicePublisherState {
-  if (!(error instanceof Error)) return { kind: 'failing', code: 'Unknown', reason: String(error) };
-  if (!(error instanceof ApiError)) return { kind: 'failing', code: 'Unknown', reason: error.message };
-  return { kind: 'failing', code: error.code, reason: `${error.message}${remedyOf(error)}` };
+/** The state after a failure, with the remedy where it is known and what else is known of the cluster. */
+export function failingState(error: unknown, clusterText?: string): SlicePublisherState {
+  if (!(error instanceof ApiError)) return { kind: 'failing', code: 'Unknown', reason: errorText(error) };
+  const known = clusterText === undefined ? '' : `; ${clusterText}`;
+  return { kind: 'failing', code: error.code, reason: `${error.message}${remedyOf(error)}${known}` };
 }
 
 function remedyOf(error: ApiError): string {

@@ -236,13 +236,14 @@ describe('SlicePublisher', () => {
   });
 
   it('names an API that is not served and a permission that is missing', async (t) => {
-    const { server, client } = await newCluster(t, { unserved: ['resource.k8s.io/v1'] });
+    const { server, client } = await newCluster(t, { unserved: ['resource.k8s.io/v1'], gitVersion: 'v1.33.2' });
     const publisher = newPublisher(t, { client });
     publisher.setDevices(cpuDevices(1));
     publisher.start();
     const state = await untilState(publisher, 'failing');
     assert.equal(state.code, 'NotServed');
     assert.match(state.reason, /Kubernetes 1\.34.*resource\.k8s\.io\/v1.*DynamicResourceAllocation/);
+    assert.match(state.reason, /the cluster is Kubernetes v1\.33\.2 and serves nothing of resource\.k8s\.io$/);
     server.faults.failNext({ answer: 'Forbidden', verb: 'list', resource: 'resourceslices', times: Infinity });
     server.unserved.clear();
     const refused = await eventually('forbidden', () => {

@@ -7,6 +7,7 @@ import { RESOURCE_SLICES } from './api-object.ts';
 import type { ApiClient } from './client.ts';
 import { fetchNode } from './node.ts';
 import { ResourceCache } from './resource-cache.ts';
+import { describeServedVersions } from './served-versions.ts';
 import { findDroppedFields, withoutRefused } from './slice-content.ts';
 import { layOutSlices, type PoolPlan, planPool, type StoredSlice } from './slice-pool.ts';
 import { failingState, type SlicePublisherState } from './slice-publisher-state.ts';
@@ -89,7 +90,7 @@ export class SlicePublisher {
         this.#isRecheckDue ||= isReconnected;
         this.#touch();
       },
-      onFailure: (error) => this.#failed(error),
+      onFailure: (error) => void this.#failed(error),
       ...(options.retry === undefined ? {} : { retry: options.retry }),
       ...(random === undefined ? {} : { random }),
     });
@@ -143,7 +144,7 @@ export class SlicePublisher {
         this.#retry.reset();
       } catch (error) {
         if (signal.aborted) return;
-        this.#failed(error);
+        await this.#failed(error);
         const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
         await sleep(askedMs + this.#retry.nextMs(), signal);
         this.#touch();
@@ -345,10 +346,14 @@ export class SlicePublisher {
   }
 
   /** What was written is in place, also while the API server cannot be asked. */
-  #failed(error: unknown): void {
-    if (this.#abort.signal.aborted) return;
-    this.#options.log.debug('resource slices cannot be kept up to date', { reason: errorText(error) });
-    if (this.#content?.isWritten !== true) this.#enter(failingState(error));
+  async #failed(error: unknown): Promise<void> {
+    const { client, log } = this.#options;
+    const { signal } = this.#abort;
+    log.debug('resource slices cannot be kept up to date', { reason: errorText(error) });
+    const cluster = hasReason(error, 'NotServed')
+      ? await describeServedVersions(client, RESOURCE_SLICES.group, { signal })
+      : undefined;
+    if (!signal.aborted && this.#content?.isWritten !== true) this.#enter(failingState(error, cluster));
   }
 
   #enter(state: SlicePublisherState): void {
