@@ -7,7 +7,7 @@
  * cross packages (libstdc++6-arm64-cross, libstdc++6-amd64-cross) put them; `IMAGE_SYSROOT` names another root.
  */
 import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { type Component, formatSbom } from '../sbom.ts';
@@ -45,6 +45,14 @@ function describeBase(base: ReadonlyMap<string, TarEntry>, nodeVersion: string):
   });
 }
 
+/** The copyright files of Debian's packages of the libraries; none on other systems. @param suffix of the packages. */
+function readLibraryLicenses(suffix: string): readonly (readonly [name: string, text: string])[] {
+  return ['libc6', 'libgcc-s1', 'libstdc++6'].flatMap((name) => {
+    const path = `/usr/share/doc/${name}${suffix}/copyright`;
+    return existsSync(path) ? [[`${name}-copyright`, readFileSync(path, 'utf8')] as const] : [];
+  });
+}
+
 /** Every file of the driver's image. @throws RangeError when Node or a library cannot be had. */
 export function collectFiles(architecture: Architecture): ImageFiles {
   const { nodeName, triplet } = architectures[architecture];
@@ -55,6 +63,7 @@ export function collectFiles(architecture: Architecture): ImageFiles {
   const bundled = JSON.parse(readFileSync('dist/bundled.json', 'utf8')) as readonly Component[];
   const sbom = formatSbom({ name: 'dracpu', version }, [...bundled, ...describeBase(base, node.version)]);
   const licenses = new Map([
+    ...readLibraryLicenses(isNative ? '' : `-${architecture}-cross`),
     ['LICENSE', readFileSync('LICENSE', 'utf8')],
     ['NODE-LICENSE', node.license],
     ['THIRD-PARTY-NOTICES.txt', readFileSync('dist/THIRD-PARTY-NOTICES.txt', 'utf8')],

@@ -267,6 +267,19 @@ test('every alert asks for metrics that the driver or kube-state-metrics has', o
   );
 });
 
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
+
+test('promtool understands every alert', {
+  skip: skipChart || (hasPromtool ? false : 'promtool is not installed'),
+}, (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'chart-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'rules.json');
+  writeFileSync(file, JSON.stringify(pick(findKind(render({ set: everything }), 'PrometheusRule'), 'spec')));
+  const check = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+  assert.equal(check.status, 0, check.stdout + check.stderr);
+});
+
 test('chart, app and package have one version', () => {
   const chart = parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string };
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
