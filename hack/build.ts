@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { buildLibraries } from './build-libraries.ts';
 import { findBundledPackages, formatNotices, formatSbom } from './sbom.ts';
 
 /** The daemon's V8 flags (docs/decisions/0002-v8-flags.md). */
@@ -50,3 +51,4 @@ const packages = findBundledPackages(inputs);
 writeFileSync('dist/THIRD-PARTY-NOTICES.txt', formatNotices(packages));
 writeFileSync('dist/sbom.cdx.json', formatSbom({ name: 'dracpu', version: packageJson.version }, packages));
 writeFileSync('dist/bundled.json', `${JSON.stringify(packages, null, 2)}\n`);
+await buildLibraries();

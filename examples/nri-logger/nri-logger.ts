@@ -3,7 +3,7 @@
  *
  *     node examples/nri-logger/nri-logger.ts [/var/run/nri/nri.sock]
  */
-import { type ContainerEvent, containerCpus, NriPlugin, type PodEvent } from '../../src/nri/index.ts';
+import { type ContainerEvent, containerCpus, NriPlugin, type PodEvent } from 'dra-driver-cpu/nri';
 
 const print = (what: string, subject: string, more = '') => {
   process.stdout.write(`${new Date().toISOString()} ${what} ${subject}${more}\n`);
