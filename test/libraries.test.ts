@@ -82,7 +82,7 @@ export const code: 'Canceled' | string = new TtrpcError('Canceled', 'why').code;
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'];
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     await run(process.execPath, [tsc, ...options, join(directory, 'typed.mts')], { cwd: directory }).catch(
-      (error: { stdout?: string }) => assert.fail(error.stdout ?? String(error)),
+      (error: { stdout: string }) => assert.fail(error.stdout),
     );
   });
 
