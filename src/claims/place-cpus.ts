@@ -23,7 +23,7 @@ function findNear({ topology, parameters, action }: PlaceRequest): CpuSet | unde
   const sets = names.map((name) => {
     const root = topology.pcieRoots.find(({ pcieRoot }) => pcieRoot === name);
     if (root) return root.cpus;
-    const known = topology.pcieRoots.map(({ pcieRoot }) => pcieRoot).join(', ') || 'none (exposePCIeRoots is off)';
+    const known = topology.pcieRoots.map(({ pcieRoot }) => pcieRoot).join(', ') || 'none';
     throw new ClaimError(
       'InvalidConfig',
       `${action}: cpuConfig.nearPCIeRoots has ${JSON.stringify(name)}; the PCIe roots known of this node are ${known}`,

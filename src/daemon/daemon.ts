@@ -237,8 +237,9 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   await kubelet.start();
   doors.push(() => kubelet.stop());
   const { devices, topology } = foundation.machine;
-  const { exposePcieRoots } = config;
-  api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, { exposePcieRoots })));
+  const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
+  const shown = { exposePcieRoots, publishNodeAllocatable };
+  api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, shown)));
   api.slices.start();
   roles.push(() => api.slices.stop());
   isStarted = true;

@@ -23,12 +23,15 @@ export interface Foundation {
 export async function loadFoundation(config: Config, log: Log): Promise<Foundation> {
   const machine = readMachine(config, await readOverlay(config));
   const { topology, devices } = machine;
-  const ledger = new Ledger({
-    allocatable: devices.allocatable,
-    reserved: config.reservedCpus.intersection(topology.online),
-  });
+  const ledger = new Ledger(devices, config);
   const specs = new SpecDirectory(config.cdiDirectory);
   const { unknownUids } = recoverClaims(await specs.readAll(), ledger, log);
+  const { reservedInUse } = ledger;
+  if (!reservedInUse.isEmpty) {
+    log.warn('reserved CPUs are held by claims from before, and are set aside when these end', {
+      cpus: reservedInUse.toString(),
+    });
+  }
   log.info('topology read', {
     cpus: topology.online.toString(),
     devices: devices.devices.map(({ name }) => name),

@@ -44,7 +44,8 @@ function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefine
   try {
     return readTopology({
       hostRoot: config.hostRoot,
-      pcieRoots: config.exposePcieRoots,
+      // Claims may ask for CPUs near a root, whether or not slices tell of them.
+      pcieRoots: true,
       ...(overlay === undefined ? {} : { overlay }),
     });
   } catch (error) {

@@ -225,3 +225,30 @@ test('ClaimService.releaseAbandoned releases what the API server no longer has a
   await fixture.service.releaseAbandoned(() => false);
   assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
 });
+
+test('ClaimService records the policy and the reason in the claim’s file', async () => {
+  const fixture = new ClaimFixture();
+  fixture.objects.set('u1', allocatedClaim('u1', [{ device: 'cpudevnuma000', cpus: '2' }]));
+  await fixture.prepare('u1');
+  const [assignment] = fixture.files.get('u1')?.assignments ?? [];
+  assert.equal(assignment?.policy, 'packed');
+  assert.match(assignment?.why?.[0] ?? '', /^Why: best fit/);
+});
+
+test('ClaimService.prepare P3, T12: keeps whole cores where the node gives nothing else', async () => {
+  const fixture = new ClaimFixture({ options: { fullPhysicalCores: true } });
+  fixture.objects.set('odd', allocatedClaim('odd', [{ device: 'cpudevnuma000', cpus: '3' }]));
+  fixture.objects.set('even', allocatedClaim('even', [{ device: 'cpudevnuma000', cpus: '4' }]));
+  assert.match(await fixture.prepareError('odd'), /ask for a multiple of 2/);
+  await fixture.prepare('even');
+  assert.equal(fixture.files.get('even')?.cpus, '0-1,8-9');
+});
+
+test('ClaimService.prepare leaves sharedPoolMinCPUs to containers without a claim', async () => {
+  const fixture = new ClaimFixture({ options: { sharedPoolMinCpus: 2 } });
+  fixture.objects.set('all', allocatedClaim('all', [{ device: 'cpudevnuma000', cpus: '14' }]));
+  fixture.objects.set('more', allocatedClaim('more', [{ device: 'cpudevnuma000', cpus: '1' }]));
+  assert.equal(await fixture.prepareError('all'), '');
+  assert.equal(fixture.ledger.sharedPool.toString(), '0,8');
+  assert.match(await fixture.prepareError('more'), /0 of its 14 are free/);
+});

@@ -3,7 +3,7 @@ import type { ClaimReference } from '../../claims/claim.ts';
 import { Ledger } from '../../claims/ledger.ts';
 import { smtMachine } from '../../claims/testing/fixtures.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
-import { type DeviceMode, enumerateDevices } from '../../devices/device.ts';
+import { type DeviceMode, type DeviceOptions, enumerateDevices } from '../../devices/device.ts';
 import type { CpuTopology } from '../../topology/topology.ts';
 import type { ClaimEvent } from '../claim-events.ts';
 import type { DescribedRequest } from '../describe-devices.ts';
@@ -39,9 +39,10 @@ export class ClaimFixture {
     topology = smtMachine({ cores: 8 }),
     mode = { kind: 'grouped', groupBy: 'numanode' },
     reserved = CpuSet.empty,
-  }: { topology?: CpuTopology; mode?: DeviceMode; reserved?: CpuSet } = {}) {
-    const devices = enumerateDevices(topology, mode, reserved);
-    this.ledger = new Ledger({ allocatable: devices.allocatable, reserved });
+    options = {},
+  }: { topology?: CpuTopology; mode?: DeviceMode; reserved?: CpuSet; options?: DeviceOptions } = {}) {
+    const devices = enumerateDevices(topology, mode, reserved, options);
+    this.ledger = new Ledger(devices);
     const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
     this.service = new ClaimService(this.ledger, {
       machine: () => machine,
