@@ -3,7 +3,7 @@ import { errorText } from '../lib/log.ts';
 import { answerError, ApiError, watchError } from './api-error.ts';
 import { type ApiObject, type CollectionAddress, describeAddress, type ObjectAddress, pathOf } from './api-object.ts';
 import type { ApiConnection } from './connection.ts';
-import { ApiConnectionError } from './connection-error.ts';
+import { Deadline } from './deadline.ts';
 import { readAnswer, readLines, sendRequest } from './http-exchange.ts';
 
 /** How the client behaves. */
@@ -96,12 +96,6 @@ interface Call {
   readonly query?: Query;
   readonly contentType?: string;
   readonly body?: unknown;
-}
-
-/** A limit in time, or by somebody's wish. */
-interface Deadline {
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
 }
 
 function writeQuery({ fieldManager, dryRun }: WriteOptions): Query {
@@ -209,29 +203,29 @@ export class ApiClient {
       labelSelector,
       timeoutSeconds: String(Math.max(1, Math.ceil(durationMs / 1000))),
     };
-    const limit = new Limit(action, { timeoutMs: durationMs + WATCH_OVERTIME_MS, signal: options.signal });
+    const deadline = new Deadline(action, { timeoutMs: durationMs + WATCH_OVERTIME_MS, signal: options.signal });
     let message: IncomingMessage | undefined;
     try {
-      message = await this.#open({ action, method: 'GET', path: pathOf(address), query }, limit.signal);
+      message = await this.#open({ action, method: 'GET', path: pathOf(address), query }, deadline.signal);
       options.onOpen?.();
       for await (const line of readLines(message as AsyncIterable<Uint8Array>)) yield parseWatchLine(action, line);
     } catch (error) {
-      throw limit.explain(error);
+      throw deadline.explain(error);
     } finally {
       message?.destroy();
-      limit.clear();
+      deadline.clear();
     }
   }
 
   async #call<T>(call: Call, { signal, timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS }: CallOptions): Promise<T> {
-    const limit = new Limit(call.action, { timeoutMs, signal });
+    const deadline = new Deadline(call.action, { timeoutMs, signal });
     try {
-      const message = await this.#open(call, limit.signal);
+      const message = await this.#open(call, deadline.signal);
       return parseJson(call.action, await readAnswer(message)) as T;
     } catch (error) {
-      throw limit.explain(error);
+      throw deadline.explain(error);
     } finally {
-      limit.clear();
+      deadline.clear();
     }
   }
 
@@ -271,45 +265,6 @@ export class ApiClient {
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
     return url;
-  }
-}
-
-/** Ends a request in time, or when the caller wishes, and says why. */
-class Limit {
-  readonly #action: string;
-  readonly #controller = new AbortController();
-  readonly #outer: AbortSignal | undefined;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(action: string, { timeoutMs, signal }: Deadline) {
-    this.#action = action;
-    this.#outer = signal;
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(
-        new ApiError('Timeout', `${action}: the API server did not answer within ${timeoutMs} ms`),
-      );
-    }, timeoutMs);
-    signal?.addEventListener('abort', this.#abort, { once: true });
-    if (signal?.aborted) this.#abort();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  readonly #abort = () => this.#controller.abort(this.#outer?.reason);
-
-  clear(): void {
-    clearTimeout(this.#timer);
-    this.#outer?.removeEventListener('abort', this.#abort);
-  }
-
-  /** What to throw for what was caught. */
-  explain(error: unknown): unknown {
-    if (this.signal.aborted) return this.signal.reason;
-    if (error instanceof ApiError || error instanceof ApiConnectionError) return error;
-    const code = error instanceof RangeError ? 'MalformedAnswer' : 'Unreachable';
-    return new ApiError(code, `${this.#action}: ${errorText(error)}`, { cause: error });
   }
 }
 

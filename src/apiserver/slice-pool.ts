@@ -87,7 +87,7 @@ function comparable(devices: readonly unknown[] = []): unknown {
 }
 
 /** Whether two lists of devices are the same to a scheduler. */
-export function areSameDevices(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
+function areSameDevices(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
   return isDeepStrictEqual(comparable(a), comparable(b));
 }
 

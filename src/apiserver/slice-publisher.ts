@@ -6,10 +6,11 @@ import { ApiError, hasReason } from './api-error.ts';
 import { RESOURCE_SLICES } from './api-object.ts';
 import type { ApiClient } from './client.ts';
 import { fetchNode } from './node.ts';
+import { PoolContent } from './pool-content.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { describeServedVersions } from './served-versions.ts';
-import { findDroppedFields, withoutRefused } from './slice-content.ts';
-import { layOutSlices, type PoolPlan, planPool, type StoredSlice } from './slice-pool.ts';
+import { type PoolPlan, planPool, type StoredSlice } from './slice-pool.ts';
+import { removeAllSlices, removeSlice, sliceSelector, trySlice } from './slice-requests.ts';
 import { failingState, type SlicePublisherState } from './slice-publisher-state.ts';
 
 /** What a publisher needs. */
@@ -36,23 +37,6 @@ const RETRY: BackoffOptions = { initialMs: 250, maxMs: 30_000 };
 /** Somebody who removes slices finds them back at once, and somebody who goes on doing so every ten seconds. */
 const REPAIR: BackoffOptions = { initialMs: 50, maxMs: 10_000 };
 const REPAIR_CALM_MS = 60_000;
-/** Refusals of the same content that are answered by leaving something out. */
-const REDUCTIONS_MAX = 8;
-
-/** What is to be published, as far as the cluster takes it. */
-interface Content {
-  readonly devices: readonly SliceDevice[];
-  /** Why it is less than what was asked for. */
-  readonly reasons: readonly string[];
-  /** What the server made of the devices of a slice, by index. */
-  readonly stored: Map<number, readonly unknown[]>;
-  readonly dropped: Set<string>;
-  isWritten: boolean;
-}
-
-function newContent(devices: readonly SliceDevice[], reasons: readonly string[] = []): Content {
-  return { devices, reasons, stored: new Map(), dropped: new Set(), isWritten: false };
-}
 
 /**
  * Keeps a node's devices published as ResourceSlices: writes them, watches them, and puts back what others remove or
@@ -68,7 +52,7 @@ export class SlicePublisher {
   #lastRepairMs = 0;
   #state: SlicePublisherState = { kind: 'stopped' };
   #wanted: readonly SliceDevice[] | undefined;
-  #content: Content | undefined;
+  #content: PoolContent | undefined;
   #nodeUid: string | undefined;
   #isRecheckDue = false;
   #recheckTimer: NodeJS.Timeout | undefined;
@@ -77,14 +61,14 @@ export class SlicePublisher {
   #running: Promise<void> | undefined;
 
   constructor(options: SlicePublisherOptions) {
-    const { client, driverName, nodeName, log, random } = options;
+    const { client, log, random } = options;
     this.#options = options;
     this.#retry = new Backoff({ ...(options.retry ?? RETRY), ...(random === undefined ? {} : { random }) });
     this.#repair = this.#newRepair();
     this.#cache = new ResourceCache<StoredSlice>({
       client,
       address: { resource: RESOURCE_SLICES },
-      fieldSelector: `spec.driver=${driverName},spec.nodeName=${nodeName}`,
+      fieldSelector: sliceSelector(options),
       log,
       onChange: ({ isReconnected }) => {
         this.#isRecheckDue ||= isReconnected;
@@ -105,7 +89,7 @@ export class SlicePublisher {
   setDevices(devices: readonly SliceDevice[]): void {
     if (isDeepStrictEqual(devices, this.#wanted)) return;
     this.#wanted = devices;
-    this.#content = newContent(devices);
+    this.#content = new PoolContent(devices, undefined);
     this.#touch();
   }
 
@@ -128,7 +112,7 @@ export class SlicePublisher {
     await this.#cache.stop();
     await this.#running;
     this.#enter({ kind: 'stopped' });
-    if (removeSlices) await this.#removeAll();
+    if (removeSlices) await removeAllSlices(this.#options.client, this.#options);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -167,7 +151,7 @@ export class SlicePublisher {
     this.#isDirty = false;
   }
 
-  async #publish(content: Content, signal: AbortSignal): Promise<void> {
+  async #publish(content: PoolContent, signal: AbortSignal): Promise<void> {
     if (this.#isRecheckDue && content.isWritten) await this.#recheck(content, signal);
     if (content !== this.#content) return;
     this.#nodeUid ??= await this.#fetchNodeUid(signal);
@@ -184,10 +168,9 @@ export class SlicePublisher {
     if (content === this.#content) this.#succeeded(content, plan.generation);
   }
 
-  #plan(content: Content, nodeUid: string): PoolPlan {
+  #plan(content: PoolContent, nodeUid: string): PoolPlan {
     const { driverName, nodeName } = this.#options;
-    const slices = layOutSlices(content.devices).map((devices, index) => content.stored.get(index) ?? devices);
-    return planPool(this.#cache.objects, { driverName, nodeName, nodeUid, slices });
+    return planPool(this.#cache.objects, { driverName, nodeName, nodeUid, slices: content.expectedSlices });
   }
 
   /** Slows down when somebody keeps changing the slices, and finds out whether the Node is another one of the same name. */
@@ -205,9 +188,12 @@ export class SlicePublisher {
     if (!signal.aborted) this.#nodeUid = await this.#fetchNodeUid(signal);
   }
 
-  async #carryOut(plan: PoolPlan, content: Content, signal: AbortSignal): Promise<void> {
+  async #carryOut(plan: PoolPlan, content: PoolContent, signal: AbortSignal): Promise<void> {
     const { client } = this.#options;
-    for (const slice of plan.remove) await this.#remove(slice, signal);
+    for (const slice of plan.remove) {
+      await removeSlice(client, slice, signal);
+      this.#cache.forget(slice.metadata.uid);
+    }
     for (const { index, body, stored } of plan.update) {
       const address = { resource: RESOURCE_SLICES, name: stored.metadata.name };
       try {
@@ -225,20 +211,21 @@ export class SlicePublisher {
     }
   }
 
-  /** Writes one slice and looks at what the server made of it. */
-  async #write(index: number, content: Content, write: () => Promise<StoredSlice>): Promise<void> {
-    const slices = layOutSlices(content.devices);
-    let answer: StoredSlice;
+  /** Writes one slice and looks at what the server made of it; what it refuses is left out the next time. */
+  async #write(index: number, content: PoolContent, write: () => Promise<StoredSlice>): Promise<void> {
     try {
-      answer = await write();
+      const answer = await write();
+      this.#cache.note(answer);
+      content.takeAnswer(index, answer);
     } catch (error) {
-      if (!hasReason(error, 'Invalid') || !this.#reduce(content, index, error)) throw error;
-      return;
+      const reduced = hasReason(error, 'Invalid') ? content.withoutRefused(index, error.causes) : undefined;
+      if (reduced === undefined) throw error;
+      // Devices may have been set anew meanwhile; those are tried whole.
+      if (content !== this.#content) return;
+      this.#options.log.warn('the API server refuses a part of the resource slices', { reason: errorText(error) });
+      this.#content = reduced;
+      this.#touch();
     }
-    this.#cache.note(answer);
-    const { devices } = answer.spec;
-    for (const reason of findDroppedFields(slices[index] ?? [], devices)) content.dropped.add(reason);
-    content.stored.set(index, devices ?? []);
   }
 
   /** After a conflict, takes in the newer state without waiting for the watch to bring it. */
@@ -249,89 +236,36 @@ export class SlicePublisher {
     this.#cache.note(await this.#options.client.get<StoredSlice>(address, { signal }));
   }
 
-  /** Leaves out what the server refused; false when that is nothing that could be left out. */
-  #reduce(content: Content, index: number, refusal: ApiError): boolean {
-    const offset = layOutSlices(content.devices)
-      .slice(0, index)
-      .reduce((sum, { length }) => sum + length, 0);
-    const reduced = withoutRefused(content.devices, offset, refusal.causes);
-    if (reduced === undefined || content.reasons.length >= REDUCTIONS_MAX) return false;
-    // Devices may have been set anew meanwhile; those are tried whole.
-    if (content === this.#content) {
-      this.#options.log.warn('the API server refuses a part of the resource slices', { reason: errorText(refusal) });
-      this.#content = newContent(reduced.devices, [...new Set([...content.reasons, ...reduced.reasons])]);
-      this.#touch();
-    }
-    return true;
-  }
-
-  async #remove(slice: StoredSlice, signal?: AbortSignal): Promise<void> {
-    const { name, uid } = slice.metadata;
-    try {
-      const options = { preconditions: { uid }, ...(signal === undefined ? {} : { signal }) };
-      await this.#options.client.delete({ resource: RESOURCE_SLICES, name }, options);
-    } catch (error) {
-      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error;
-    }
-    this.#cache.forget(uid);
-  }
-
-  async #removeAll(): Promise<void> {
-    const { client, driverName, nodeName } = this.#options;
-    const fieldSelector = `spec.driver=${driverName},spec.nodeName=${nodeName}`;
-    const { items } = await client.list<StoredSlice>({ resource: RESOURCE_SLICES }, { fieldSelector });
-    for (const slice of items) await this.#remove(slice);
-  }
-
   async #fetchNodeUid(signal: AbortSignal): Promise<string> {
     const { client, nodeName } = this.#options;
     return (await fetchNode(client, nodeName, { signal })).metadata.uid;
   }
 
   /** Asks, without writing, whether the cluster takes more than it did. */
-  async #recheck(content: Content, signal: AbortSignal): Promise<void> {
+  async #recheck(content: PoolContent, signal: AbortSignal): Promise<void> {
     this.#isRecheckDue = false;
-    const wanted = this.#wanted ?? [];
-    const known = [...content.dropped].sort();
-    if (content.reasons.length + known.length === 0) return;
-    for (const devices of [wanted, content.devices]) {
-      const sent = layOutSlices(devices)[0] ?? [];
-      const dropped = await this.#tryDevices(sent, signal);
+    const { client, driverName, nodeName, log } = this.#options;
+    const wanted = new PoolContent(this.#wanted ?? [], undefined);
+    if (content.reasons.length + content.droppedFields.length === 0) return;
+    for (const candidate of [wanted, content]) {
+      const pool = { driverName, nodeName, nodeUid: this.#nodeUid ?? '', devices: candidate.slices[0] ?? [] };
+      const dropped = await trySlice(client, pool, signal);
       if (dropped === undefined) continue;
-      const isLess = devices === wanted && content.reasons.length > 0;
-      if (isLess || !isDeepStrictEqual(dropped, known)) {
-        this.#options.log.info('the API server takes more of the resource slices than before, writing them again');
-        this.#content = newContent(wanted);
+      const isMore = candidate === wanted && content.reasons.length > 0;
+      if (isMore || !isDeepStrictEqual(dropped, content.droppedFields)) {
+        log.info('the API server takes more of the resource slices than before, writing them again');
+        this.#content = wanted;
         this.#touch();
       }
       return;
     }
   }
 
-  /** What the server would drop of some devices; undefined when it would refuse them. */
-  async #tryDevices(devices: readonly SliceDevice[], signal: AbortSignal): Promise<string[] | undefined> {
-    const { client, driverName, nodeName } = this.#options;
-    const pool = { driverName, nodeName, nodeUid: this.#nodeUid ?? '', slices: [devices] };
-    const body = planPool([], pool).create[0]?.body;
-    if (body === undefined) return [];
-    try {
-      const answer = await client.create<StoredSlice>({ resource: RESOURCE_SLICES }, body, { signal, dryRun: true });
-      return findDroppedFields(devices, answer.spec.devices);
-    } catch (error) {
-      if (hasReason(error, 'Invalid')) return undefined;
-      throw error;
-    }
-  }
-
-  #succeeded(content: Content, generation: number): void {
+  #succeeded(content: PoolContent, generation: number): void {
     content.isWritten = true;
     this.#isRecheckDue = false;
-    const reasons = [...content.reasons, ...content.dropped].sort();
-    const pool = {
-      sliceCount: layOutSlices(content.devices).length,
-      deviceCount: content.devices.length,
-      generation,
-    };
+    const reasons = [...content.reasons, ...content.droppedFields];
+    const pool = { sliceCount: content.slices.length, deviceCount: content.devices.length, generation };
     this.#enter(reasons.length === 0 ? { kind: 'published', ...pool } : { kind: 'degraded', reasons, ...pool });
     clearTimeout(this.#recheckTimer);
     if (reasons.length === 0) return;
