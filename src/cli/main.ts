@@ -18,6 +18,7 @@ const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>>
   demo: async (program) => (await import('./demo-command.ts')).addDemoCommand(program),
   'embedded-node': async (program) => (await import('./embedded-node-command.ts')).addEmbeddedNodeCommand(program),
   gatherinfo: async (program) => (await import('./gatherinfo-command.ts')).addGatherinfoCommand(program),
+  validate: async (program) => (await import('./validate-command.ts')).addValidateCommand(program),
   introspect: async (program) => (await import('./introspect-command.ts')).addIntrospectCommand(program),
 };
 
