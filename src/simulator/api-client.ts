@@ -13,7 +13,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
 };
 
 /** The API server refuses a request; `code` is the HTTP status. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: number;
 

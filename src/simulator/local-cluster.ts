@@ -19,7 +19,7 @@ export interface LocalClusterOptions {
 }
 
 /** Something that was to happen has not. */
-export class ClusterError extends Error {
+class ClusterError extends Error {
   override readonly name = 'ClusterError';
   readonly code: 'TimedOut' | 'DriverEnded';
 
@@ -156,6 +156,14 @@ export class LocalCluster {
       const why = ofPod.findLast(({ type }) => type === 'Warning')?.message ?? 'it has no event that says why';
       throw new ClusterError(error.code, `${error.message}: ${why}`);
     }
+  }
+
+  /** Waits until a pod has its sandbox: its claims are prepared, and the kubelet will not ask for them again. */
+  async waitForSandbox(pod: string): Promise<void> {
+    await waitFor(`the sandbox of pod ${pod}`, async () => {
+      const conditions = (await this.api.find('pods', pod))?.status?.conditions ?? [];
+      return conditions.some(({ type, status }) => type === 'PodReadyToStartContainers' && status === 'True');
+    });
   }
 
   /** Deletes a pod and waits until nothing is left of it. */

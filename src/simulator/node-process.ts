@@ -9,7 +9,7 @@ import type { NodeResponse, ReadyLine } from './serve-node.ts';
 export type Program = readonly [string, ...string[]];
 
 /** A process of ours that is not as it should be. */
-export class ChildProcessError extends Error {
+class ChildProcessError extends Error {
   override readonly name = 'ChildProcessError';
   readonly code: 'Ended' | 'CommandFailed';
 

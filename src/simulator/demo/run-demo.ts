@@ -200,6 +200,7 @@ class Demo {
     const prepared = await waitFor('claim late to be prepared', async () =>
       (await readPreparedClaims(node.ready.cdiDirectory)).find(({ uid }) => uid === metadata.uid),
     );
+    await this.#cluster.waitForSandbox('late');
     const before = await this.#waitUntilPlaced();
     this.#report.note(`claim late is prepared with CPUs ${prepared.cpus}; killing the driver (SIGKILL)`);
     await this.#cluster.driver?.kill();

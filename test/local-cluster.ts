@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { CpuSet } from '../src/cpuset/cpu-set.ts';
+import { parseCpuList } from '../src/cpuset/parse.ts';
+import type { PreparedClaim } from '../src/simulator/demo/cluster-state.ts';
+import { readPreparedClaims } from '../src/simulator/demo/cluster-state.ts';
+import { deviceClass, pod, resourceClaim } from '../src/simulator/demo/demo-objects.ts';
+import { LocalCluster, waitFor } from '../src/simulator/local-cluster.ts';
+import type { Program } from '../src/simulator/node-process.ts';
+
+const BUNDLE = 'dist/dracpu.cjs';
+
+/** The built program; node and driver are started from it. */
+export const program: Program = [process.execPath, BUNDLE];
+
+/** Why the stories cannot be told here, false when they can. */
+export const skipReason = existsSync(BUNDLE) ? false : `${BUNDLE} is not built; run make build`;
+
+/** A machine that is only described: 8 CPUs in one NUMA node. */
+const MACHINE = 'pack:1 numa:1 core:8';
+
+/** An embedded node and a driver as two processes, gone when the test is. */
+export async function startCluster(
+  t: TestContext,
+  { timing, nodeArgs = ['--topology', MACHINE] }: { timing?: string; nodeArgs?: string[] } = {},
+): Promise<LocalCluster> {
+  const times = timing === undefined ? [] : ['--timing', timing];
+  const cluster = await LocalCluster.start({ program, nodeArgs: [...nodeArgs, ...times] });
+  t.after(() => cluster.stop());
+  await cluster.startDriver();
+  await cluster.api.create('deviceclasses', deviceClass());
+  return cluster;
+}
+
+/** Creates a claim and a pod of the same name that uses it; they need not be running when this returns. */
+export async function createClaimedPod(
+  cluster: LocalCluster,
+  name: string,
+  cpus: number,
+  spec: object = {},
+): Promise<void> {
+  await cluster.api.create('resourceclaims', resourceClaim(name, cpus));
+  await cluster.api.create('pods', pod(name, { resourceClaimName: name }, spec));
+}
+
+/** The CPUs of a pod's running container. */
+export async function cpusOf(cluster: LocalCluster, podName: string): Promise<string> {
+  return (await cluster.waitForContainer(podName)).actual ?? '';
+}
+
+/** Waits until a claim is prepared; its CPUs. */
+export function waitForClaim(cluster: LocalCluster, name: string): Promise<PreparedClaim> {
+  return waitFor(`claim ${name} to be prepared`, async () =>
+    (await readPreparedClaims(cluster.node.ready.cdiDirectory)).find((claim) => claim.name === name),
+  );
+}
+
+/** Kills the driver and starts another one. */
+export async function replaceDriver(cluster: LocalCluster): Promise<void> {
+  await cluster.driver?.kill();
+  await cluster.startDriver();
+}
+
+/** Whether no CPU is in two of the lists. */
+export function areDisjoint(...lists: string[]): boolean {
+  const sets = lists.map((list) => parseCpuList(list));
+  return sets.reduce((sum, set) => sum + set.size, 0) === CpuSet.unionOf(sets).size;
+}

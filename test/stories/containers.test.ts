@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { waitFor } from '../../src/simulator/local-cluster.ts';
+import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
+
+describe('Driver and node as two processes: containers', { skip: skipReason }, () => {
+  it('N4: a container that is restarted 20 times keeps its CPUs while other claims come and go', async (t) => {
+    const cluster = await startCluster(t, { timing: 'restartDelayMs=1,restartDelayMaxMs=2' });
+    await createClaimedPod(cluster, 'db', 4);
+    const own = await cpusOf(cluster, 'db');
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const isFifth = attempt % 5 === 0;
+      if (isFifth) await createClaimedPod(cluster, `other-${attempt}`, 2);
+      const running = await cluster.waitForContainer('db', (container) => container.attempt === attempt);
+      assert.equal(running.actual, own);
+      await cluster.node.call({ do: 'killContainer', pod: 'db', container: 'main' });
+      if (!isFifth) continue;
+      assert.ok(areDisjoint(own, await cpusOf(cluster, `other-${attempt}`)));
+      await cluster.deletePod(`other-${attempt}`);
+    }
+    const last = await cluster.waitForContainer('db', ({ attempt }) => attempt === 20);
+    assert.equal(last.actual, own);
+  });
+
+  it('R2: containers keep their CPUs over a restart of the runtime, and later ones get theirs', async (t) => {
+    const cluster = await startCluster(t);
+    await createClaimedPod(cluster, 'db', 4);
+    const own = await cpusOf(cluster, 'db');
+    await cluster.node.call({ do: 'stopRuntime' });
+    await cluster.node.call({ do: 'startRuntime' });
+    await waitFor('the driver to reconnect', async () => (await cluster.readDriverState()).nriPlugins.length > 0);
+    assert.equal(await cpusOf(cluster, 'db'), own);
+    await createClaimedPod(cluster, 'second', 2);
+    assert.ok(areDisjoint(own, await cpusOf(cluster, 'second')));
+  });
+});

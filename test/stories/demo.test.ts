@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { DemoDocument } from '../../src/simulator/demo/demo-report.ts';
+import { program, skipReason } from '../local-cluster.ts';
+
+const [file, ...first] = program;
+const run = promisify(execFile);
+
+async function runDemo(args: string[], directory: string): Promise<{ document: DemoDocument; story: string }> {
+  const env = { ...process.env, TMPDIR: directory };
+  const { stdout, stderr } = await run(file, [...first, 'demo', '--json', ...args], { env });
+  return { document: JSON.parse(stdout) as DemoDocument, story: stderr };
+}
+
+describe('dracpu demo', { skip: skipReason }, () => {
+  for (const { what, args } of [
+    { what: 'on this machine', args: [] },
+    { what: 'on a machine of one CPU', args: ['--topology', 'core:1'] },
+    { what: 'on a machine of 128 CPUs', args: ['--topology', 'pack:2 numa:2 l3:2 core:8 pu:2'] },
+  ]) {
+    it(`passes all its checks ${what} and leaves nothing behind`, async (t) => {
+      const directory = await mkdtemp(join(tmpdir(), 'dracpu-demo-'));
+      t.after(() => rm(directory, { recursive: true }));
+      const { document, story } = await runDemo(args, directory);
+      const failures = document.checks.filter(({ ok }) => !ok);
+      assert.deepEqual(failures, []);
+      assert.equal(document.passed, document.checks.length);
+      assert.match(story, new RegExp(`^${document.passed} checks passed, 0 failed$`, 'm'));
+      assert.ok(document.containers.length > 0);
+      for (const { wanted, actual } of document.containers) assert.equal(actual, wanted);
+      assert.deepEqual(await readdir(directory), []);
+    });
+  }
+
+  it('says what is wrong with a machine that cannot be, and ends with 1', async () => {
+    const outcome = run(file, [...first, 'demo', '--topology', 'core:0']);
+    await assert.rejects(outcome, (error: Error & { code: number; stdout: string }) => {
+      assert.equal(error.code, 1);
+      assert.match(error.stdout, /^0 checks passed, 1 failed$/m);
+      assert.match(error.stdout, /core:0/);
+      return true;
+    });
+  });
+});
