@@ -1,7 +1,7 @@
 /**
- * What NRI costs over a real Unix socket, runtime and plugin as two processes: the round trip of a CreateContainer hook
- * beside 100 shared containers, and the synchronisation of 500, of the library alone. One JSON object a line; `baseline` is
- * the Go reference driver's round trip, its decision included.
+ * What the driver costs a container runtime, over a real Unix socket between two processes: the round trip of a
+ * CreateContainer hook beside 100 shared containers, and the synchronisation of 500, decisions included. One JSON object a
+ * line; `baseline` is the Go reference driver's.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,8 +9,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatClaimEnv } from '../src/claims/claim-env.ts';
+import { Ledger } from '../src/claims/ledger.ts';
+import { CpuSet } from '../src/cpuset/cpu-set.ts';
+import { createNriHandlers } from '../src/daemon/nri-adapter.ts';
+import { Containers } from '../src/driver/containers.ts';
+import { preparedClaim } from '../src/driver/testing/fixtures.ts';
 import { Container, PluginDefinition, PodSandbox, RuntimeDefinition } from '../src/gen/nri.ts';
-import { cpusetAdjustment, cpusetUpdate, newMessage } from '../src/nri/messages.ts';
+import { newMessage } from '../src/nri/messages.ts';
+import { silentLog } from '../src/lib/log.ts';
 import { MUX_CONNECTIONS, Mux } from '../src/nri/mux.ts';
 import { NriPlugin } from '../src/nri/plugin.ts';
 import { createServiceClient, TtrpcClient } from '../src/ttrpc/client.ts';
@@ -34,21 +41,30 @@ function containerOf(index: number, kind: string): Container {
 
 const shared = Array.from({ length: SYNCHRONIZED_CONTAINERS }, (_, index) => containerOf(index, 'shared'));
 
-/** The plugin's process: updates every shared container for a container of the name "claimed", none for others. */
-function runPlugin(socketPath: string): void {
-  const updates = shared.slice(0, SHARED_CONTAINERS);
-  new NriPlugin({
+const CLAIMS = [preparedClaim('u0', '0-3'), preparedClaim('u1', '4-7')];
+
+/** The driver's process. Each claimed container finds another claim prepared, so that every shared one must move. */
+function runDriver(socketPath: string): void {
+  const ledger = new Ledger({ allocatable: CpuSet.range(0, 63), reserved: CpuSet.empty });
+  const containers = new Containers(ledger, silentLog);
+  const handlers = createNriHandlers(containers);
+  const plugin = new NriPlugin({
     name: 'bench',
     index: '50',
     socketPath,
     handlers: {
-      synchronize: ({ containers }) => containers.map(({ id }) => cpusetUpdate(id, '0-63')),
-      createContainer: ({ container }) => ({
-        adjustment: cpusetAdjustment('0-3'),
-        updates: container.name === 'claimed' ? updates.map(({ id }) => cpusetUpdate(id, '4-63')) : [],
-      }),
+      ...handlers,
+      createContainer: (event, context) => {
+        const claim = CLAIMS.find(({ uid }) => event.container.name === `claimed-${uid}`);
+        if (claim) {
+          for (const { uid } of ledger.claims) ledger.release(uid);
+          ledger.reserve(claim);
+        }
+        return handlers.createContainer?.(event, context) ?? {};
+      },
     },
-  }).start();
+  });
+  plugin.start();
 }
 
 function report(bench: string, value: number, baseline?: number): void {
@@ -56,12 +72,13 @@ function report(bench: string, value: number, baseline?: number): void {
   process.stdout.write(`${JSON.stringify(row)}\n`);
 }
 
-async function measure(times: number, call: () => Promise<unknown>): Promise<{ p50: number; p99: number }> {
+/** Calls one after the other; a call may say itself how long it took, in milliseconds. */
+async function measure(times: number, call: () => Promise<number | void>): Promise<{ p50: number; p99: number }> {
   const spansMs: number[] = [];
   for (let round = 0; round < times; round += 1) {
     const startMs = performance.now();
-    await call();
-    spansMs.push(performance.now() - startMs);
+    const spanMs = await call();
+    spansMs.push(spanMs ?? performance.now() - startMs);
   }
   spansMs.sort((a, b) => a - b);
   const at = (share: number) => spansMs[Math.floor(spansMs.length * share)] ?? 0;
@@ -94,19 +111,41 @@ async function runBench(): Promise<void> {
   const configuration = { config: '', runtimeName: 'bench', runtimeVersion: '', nriVersion: 'v0.12.2' };
   await plugin.configure({ ...configuration, registrationTimeout: 5000n, requestTimeout: 2000n });
 
+  const synchronize = (count: number) => async () => {
+    const state = { pods: pods.slice(0, count), containers: shared.slice(0, count), more: false };
+    const { update } = await plugin.synchronize(state, { timeoutMs: 2000 });
+    if (update.length !== count) throw new RangeError(`${update.length} updates, want ${count}`);
+  };
   const pods = shared.map((_, index) => podOf(index));
-  const synchronize = () => plugin.synchronize({ pods, containers: shared, more: false }, { timeoutMs: 2000 });
-  const create = (kind: string) => () =>
-    plugin.createContainer({ pod: podOf(9999), container: containerOf(9999, kind) }, { timeoutMs: 2000 });
-  report(`nri/synchronize/${SYNCHRONIZED_CONTAINERS}-containers/first`, (await measure(1, synchronize)).p50);
-  const synchronized = await measure(SYNCHRONIZATIONS, synchronize);
-  report(`nri/synchronize/${SYNCHRONIZED_CONTAINERS}-containers/p50`, synchronized.p50);
+  const all = synchronize(SYNCHRONIZED_CONTAINERS);
+  report(`nri/synchronize/${SYNCHRONIZED_CONTAINERS}-containers/first`, (await measure(1, all)).p50);
+  report(`nri/synchronize/${SYNCHRONIZED_CONTAINERS}-containers/p50`, (await measure(SYNCHRONIZATIONS, all)).p50);
+  await synchronize(SHARED_CONTAINERS)();
+
+  let round = 0;
+  const pod = podOf(9999);
+  /** Creates a container and, unmeasured, ends it. */
+  const create = (isClaimed: boolean) => async (): Promise<number> => {
+    round += 1;
+    const claim = CLAIMS[round % CLAIMS.length];
+    const made = containerOf(9999, isClaimed ? `claimed-${claim?.uid}` : 'late');
+    const env = isClaimed && claim ? [formatClaimEnv(claim.uid, claim.cpus)] : [];
+    const container = { ...made, env: [...made.env, ...env] };
+    const startMs = performance.now();
+    const { update } = await plugin.createContainer({ pod, container }, { timeoutMs: 2000 });
+    const spanMs = performance.now() - startMs;
+    const wanted = isClaimed ? SHARED_CONTAINERS : 0;
+    if (update.length !== wanted) throw new RangeError(`${update.length} updates, want ${wanted}`);
+    await plugin.removeContainer({ pod, container });
+    return spanMs;
+  };
   for (const [kind, baseline] of [
     ['shared', 0.2],
     ['claimed', 1],
   ] as const) {
-    await measure(ROUND_TRIPS / 10, create(kind));
-    const { p50, p99 } = await measure(ROUND_TRIPS, create(kind));
+    const run = create(kind === 'claimed');
+    await measure(ROUND_TRIPS / 10, run);
+    const { p50, p99 } = await measure(ROUND_TRIPS, run);
     report(`nri/create-container/${kind}/p50`, p50, baseline);
     report(`nri/create-container/${kind}/p99`, p99);
   }
@@ -115,7 +154,7 @@ async function runBench(): Promise<void> {
   await rm(directory, { recursive: true });
 }
 
-if (process.argv[2] === 'plugin') runPlugin(process.argv[3] ?? '');
+if (process.argv[2] === 'plugin') runDriver(process.argv[3] ?? '');
 else {
   await runBench();
   process.exit(0);
