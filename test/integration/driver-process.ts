@@ -31,6 +31,8 @@ export interface DriverPlaces {
   readonly cdiDirectory: string;
   /** More arguments. */
   readonly args?: readonly string[];
+  /** The name of its pod, "dra-driver-cpu-xxxxx"; none by default. */
+  readonly podName?: string;
   /** How long it may take to serve, in milliseconds; 20 s by default. */
   readonly readyMs?: number;
 }
@@ -84,7 +86,11 @@ export class DriverProcess {
       'start-jitter-seconds': '0',
     };
     const argv = [...Object.entries(options).map(([name, value]) => `--${name}=${value}`), ...args];
-    this.#process = spawn(join(ROOT, 'bin/dracpu'), argv, { stdio: ['ignore', log, log] });
+    const { podName } = this.#places;
+    const pod =
+      podName === undefined ? {} : { POD_NAME: podName, POD_NAMESPACE: 'kube-system', POD_UID: `uid-${podName}` };
+    const env = { ...process.env, ...pod };
+    this.#process = spawn(join(ROOT, 'bin/dracpu'), argv, { stdio: ['ignore', log, log], env });
     closeSync(log);
   }
 
@@ -149,7 +155,9 @@ export class DriverProcess {
   }
 
   get #endpoint(): string {
-    return join(this.#places.directory, 'kubelet/plugins/dra.cpu/dra.sock');
+    const { directory, podName } = this.#places;
+    const name = podName === undefined ? 'dra.sock' : `dra-uid-${podName}.sock`;
+    return join(directory, 'kubelet/plugins/dra.cpu', name);
   }
 
   async #get(path: string): Promise<string> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseProcCgroup } from '../../../src/cgroup/container-cpuset.ts';
 import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
@@ -184,6 +185,31 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
       node.driver.freeze(false);
       await eventuallyOn(missed, rest);
       assert.equal(await node.cpusOf(await node.cri.run(web, { name: 'late' })), rest);
+      await node.cri.removePod(web);
+    });
+  });
+
+  it('a rolling update: no container is refused because of two drivers, and none is left unpinned', async () => {
+    await withClaimedPod('db', async ({ pod, claim, containerId }, rest) => {
+      const own = await node.cpusOf(containerId);
+      await node.driver.end();
+      const [first, second] = [node.newDriver('dra-driver-cpu-2b2b2'), node.newDriver('dra-driver-cpu-7c7c7')];
+      await first.start();
+      const web = await node.cri.runPod('web');
+      const ids: string[] = [];
+      const taking = second.start().then(() => true);
+      for (let index = 0; index < 100; index += 1) {
+        ids.push(await node.cri.run(web, { name: `c${index}` }));
+        if (await Promise.race([taking, delay(0, false)])) break;
+      }
+      await first.end();
+      await node.cri.remove(containerId);
+      const again = await node.runIn(pod, claim);
+      assert.equal(await node.cpusOf(again), own);
+      for (const id of ids) await eventuallyOn(id, rest);
+      assert.equal((await second.prepare(claim)).error, '');
+      await second.end();
+      await node.driver.start();
       await node.cri.removePod(web);
     });
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readContainerCpuset } from '../../../src/cgroup/container-cpuset.ts';
 import { claimCdiDeviceId } from '../../../src/cdi/spec.ts';
+import { eventually } from '../../../src/lib/testing/eventually.ts';
 import { Cluster } from '../cluster.ts';
 import { type ClaimName, DriverProcess } from '../driver-process.ts';
 import { Containerd } from './containerd.ts';
@@ -22,12 +23,14 @@ export class TestNode {
   readonly cri: CriClient;
   readonly cluster: Cluster;
   readonly driver: DriverProcess;
+  readonly #kubeconfig: string;
 
-  private constructor(parts: { containerd: Containerd; cri: CriClient; cluster: Cluster; driver: DriverProcess }) {
-    this.containerd = parts.containerd;
-    this.cri = parts.cri;
-    this.cluster = parts.cluster;
-    this.driver = parts.driver;
+  private constructor(containerd: Containerd, cluster: Cluster, kubeconfig: string) {
+    this.containerd = containerd;
+    this.cri = new CriClient(containerd.criSocket, containerd.cgroupParent);
+    this.cluster = cluster;
+    this.#kubeconfig = kubeconfig;
+    this.driver = this.newDriver();
   }
 
   /** @throws UnavailableError when this machine cannot have a containerd. */
@@ -38,11 +41,17 @@ export class TestNode {
     await containerd.create();
     const kubeconfig = join(directory, 'kubeconfig');
     const cluster = await Cluster.start(kubeconfig);
-    const { criSocket, nriSocket, cdiDirectory, cgroupParent } = containerd;
-    const { nodeName } = cluster;
-    const driver = new DriverProcess({ nodeName, directory, kubeconfig, nriSocket, cdiDirectory });
-    await driver.start();
-    return new TestNode({ containerd, cri: new CriClient(criSocket, cgroupParent), cluster, driver });
+    const node = new TestNode(containerd, cluster, kubeconfig);
+    await node.driver.start();
+    return node;
+  }
+
+  /** A driver that is not started; the same places, whatever its pod. */
+  newDriver(podName?: string): DriverProcess {
+    const { directory, nriSocket, cdiDirectory } = this.containerd;
+    const { nodeName } = this.cluster;
+    const pod = podName === undefined ? {} : { podName };
+    return new DriverProcess({ nodeName, directory, kubeconfig: this.#kubeconfig, nriSocket, cdiDirectory, ...pod });
   }
 
   async stop(): Promise<void> {
@@ -55,8 +64,8 @@ export class TestNode {
   /** Allocates and prepares a claim for a pod, and runs the pod with it. */
   async runClaimed(name: string, cpus: number): Promise<ClaimedPod> {
     const podUid = `uid-${name}`;
-    const [device] = this.cluster.devices;
-    const claim = this.cluster.allocate(name, { cpus, podUid, device: device?.name ?? '' });
+    const device = await eventually('a device published', () => this.cluster.devices[0]);
+    const claim = this.cluster.allocate(name, { cpus, podUid, device: device.name });
     const { error } = await this.driver.prepare(claim);
     if (error !== '') throw new RangeError(error);
     const pod = await this.cri.runPod(name, podUid);
