@@ -97,6 +97,11 @@ test('C9: the pod has no capability, no host namespace and nothing to write to b
     assert.equal(pick(daemonSet, `spec.template.spec.${key}`), undefined);
 });
 
+test('the role reads pods only for gatherPods', options, () => {
+  const rules = pick(findKind(render({ set: ['rbac.gatherPods=true'] }), 'ClusterRole'), 'rules') as object[];
+  assert.deepEqual(rules.at(-1), { apiGroups: [''], resources: ['pods'], verbs: ['list'] });
+});
+
 test('C8: the role has no wildcard, no secret, no pod and names the driver where it can', options, () => {
   type Rule = { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] };
   const rules = pick(findKind(render(), 'ClusterRole'), 'rules') as Rule[];
@@ -107,9 +112,10 @@ test('C8: the role has no wildcard, no secret, no pod and names the driver where
     '/nodes: get',
     'resource.k8s.io/resourceslices: get,list,watch,create,update,delete',
     'resource.k8s.io/resourceclaims: get,list',
-    'resource.k8s.io/resourceclaims/status: patch,update',
-    'resource.k8s.io/resourceclaims/driver: associated-node:patch,associated-node:update,dra.cpu',
+    'resource.k8s.io/resourceclaims/status: patch',
+    'resource.k8s.io/resourceclaims/driver: associated-node:patch,dra.cpu',
     '/events: create,patch',
+    'resource.k8s.io/deviceclasses: list',
   ]);
 });
 
