@@ -3,11 +3,13 @@
  * chart's values, and the tables of options, metrics and values between marker comments. `src/config/reference-docs.test.ts` says when this must be run again.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { describeParametersSchema } from '../src/claims/opaque-parameters.ts';
 import { describeDefault } from '../src/config/help.ts';
 import { describeConfigSchema } from '../src/config/json-schema.ts';
 import { optionRows } from '../src/config/options.ts';
 import { describeMetrics } from '../src/metrics/describe-metrics.ts';
 import { completeValuesSchema, describeValues } from './chart-values.ts';
+import { describeOpaqueParameters, formatDeviceSections } from './reference-devices.ts';
 
 const CHART = 'deployment/helm/dra-driver-cpu';
 
@@ -57,10 +59,50 @@ function formatValues(chart: { schema: string; values: string }): string {
   return formatTable(['value', 'type', 'default', 'what it does'], rows);
 }
 
+/** A page of sections. */
+interface Page {
+  readonly path: string;
+  readonly sections: ReadonlyMap<string, string>;
+}
+
+function describePages(chart: { schema: string; values: string }): Page[] {
+  const { keys, refusals } = describeOpaqueParameters();
+  const parameters = new Map([
+    [
+      'keys',
+      formatTable(
+        ['key', 'value', 'what it does'],
+        keys.map((cells) => cells.map(cell)),
+      ),
+    ],
+    [
+      'refusals',
+      formatTable(
+        ['`cpuConfig`', 'answer'],
+        refusals.map((cells) => cells.map(cell)),
+      ),
+    ],
+  ]);
+  return [
+    { path: 'docs/configuration.md', sections: new Map([['options', formatOptions()]]) },
+    { path: 'docs/metrics.md', sections: new Map([['metrics', formatMetrics()]]) },
+    { path: 'docs/attributes.md', sections: formatDeviceSections() },
+    { path: 'docs/opaque-parameters.md', sections: parameters },
+    { path: `${CHART}/README.md`, sections: new Map([['values', formatValues(chart)]]) },
+  ];
+}
+
+/** Longest line of the repository's formatter. */
+const LINE_LENGTH_MAX = 120;
+
 /** JSON with short lists on one line, as the repository's formatter has it. */
 function formatJson(value: unknown): string {
   const text = JSON.stringify(value, null, 2);
-  return `${text.replace(/\[\s+([^\]]*?)\s+\]/g, (_, items: string) => `[${items.replace(/\s*\n\s*/g, ' ')}]`)}\n`;
+  const short = text.replace(/^(.*)\[\s+([^\]]*?)\s+\]/gm, (long, before: string, items: string) => {
+    const line = `${before}[${items.replace(/\s*\n\s*/g, ' ')}]`;
+    return line.length < LINE_LENGTH_MAX ? line : long;
+  });
+  return `${short}\n`;
 }
 
 /** Replaces what stands between the two marker comments of a section. */
@@ -76,15 +118,16 @@ function replaceSection(text: string, name: string, content: string): string {
 export function generateReference(readText: (path: string) => string): ReadonlyMap<string, string> {
   const schema = readText(`${CHART}/values.schema.json`);
   const values = readText(`${CHART}/values.yaml`);
-  const pages = [
-    { path: 'docs/configuration.md', section: 'options', content: formatOptions() },
-    { path: 'docs/metrics.md', section: 'metrics', content: formatMetrics() },
-    { path: `${CHART}/README.md`, section: 'values', content: formatValues({ schema, values }) },
-  ];
+  const pages = describePages({ schema, values }).map(({ path, sections }) => {
+    let text = readText(path);
+    for (const [name, content] of sections) text = replaceSection(text, name, content);
+    return [path, text] as const;
+  });
   return new Map([
     ['docs/driverconfig.schema.json', formatJson(describeConfigSchema())],
     [`${CHART}/values.schema.json`, formatJson(completeValuesSchema(schema))],
-    ...pages.map(({ path, section, content }) => [path, replaceSection(readText(path), section, content)] as const),
+    ['docs/opaque-parameters.schema.json', formatJson(describeParametersSchema())],
+    ...pages,
   ]);
 }
 

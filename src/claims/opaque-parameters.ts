@@ -213,3 +213,8 @@ export function describeParametersSchema(): Schema {
     },
   };
 }
+
+/** Keys with what they are for, for the documentation's table. */
+export function describeParameters(): { readonly name: string; readonly want: string; readonly help: string }[] {
+  return Object.entries(KEYS).map(([name, { want, help }]) => ({ name, want, help }));
+}
