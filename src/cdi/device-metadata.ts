@@ -31,7 +31,7 @@ export interface MetadataClaim {
 }
 
 /** "request" of "request/subrequest". */
-export function baseRequest(request: string): string {
+function baseRequest(request: string): string {
   return request.split('/', 1)[0] ?? request;
 }
 

@@ -41,7 +41,7 @@ export type HealthService = {
 };
 
 /** All devices as the kubelet is told; `nowSeconds` is Unix time. */
-export function toHealthReport(devices: readonly DeviceHealth[], nowSeconds: number): NodeWatchResourcesResponse {
+function toHealthReport(devices: readonly DeviceHealth[], nowSeconds: number): NodeWatchResourcesResponse {
   return {
     devices: devices.map(({ poolName, deviceName, health, message }) => ({
       device: { poolName, deviceName },
