@@ -1,10 +1,13 @@
-import { describeClaim } from '../claims/claim.ts';
+import type { EventRecorder } from '../apiserver/event-recorder.ts';
+import { type ClaimReference, describeClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
+import type { PreparedClaim } from '../claims/ledger.ts';
 import type { ClaimEvent } from '../driver/claim-events.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
-function errorCode(error: unknown): string {
+/** The code of an expected error, for counters and events. */
+export function errorCode(error: unknown): string {
   const { code } = error as { code?: unknown };
   return error instanceof ClaimError || typeof code === 'string' ? String(code) : 'Internal';
 }
@@ -51,10 +54,37 @@ function countClaim(event: ClaimEvent, metrics: Metrics): void {
   }
 }
 
-/** Tells log and metrics what became of each claim. */
-export function createClaimObserver(log: Log, metrics: Metrics): (event: ClaimEvent) => void {
+/** Where claims' fates are made visible in the cluster. */
+export interface ClaimReporter {
+  readonly setStatus: (claim: PreparedClaim) => void;
+  readonly removeStatus: (reference: ClaimReference) => void;
+  readonly recordEvent: EventRecorder['record'];
+}
+
+/** Says on claim and pods why a claim was refused, and on the claim which CPUs it has. */
+function reportClaim(event: ClaimEvent, { setStatus, removeStatus, recordEvent }: ClaimReporter): void {
+  switch (event.kind) {
+    case 'prepared':
+      return setStatus(event.claim);
+    case 'unprepared':
+      return removeStatus(event.reference);
+    case 'unprepare-failed':
+      return;
+    case 'prepare-failed': {
+      const { reference, pods, error } = event;
+      const { namespace } = reference;
+      const what = { type: 'Warning', reason: errorCode(error), message: errorText(error) } as const;
+      recordEvent({ regarding: { kind: 'ResourceClaim', ...reference }, ...what });
+      for (const pod of pods) recordEvent({ regarding: { kind: 'Pod', namespace, ...pod }, ...what });
+    }
+  }
+}
+
+/** Tells log, metrics and cluster what became of each claim. */
+export function createClaimObserver(log: Log, metrics: Metrics, reporter: ClaimReporter): (event: ClaimEvent) => void {
   return (event) => {
     logClaim(event, log);
     countClaim(event, metrics);
+    reportClaim(event, reporter);
   };
 }

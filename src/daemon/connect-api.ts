@@ -1,6 +1,8 @@
 import { RESOURCE_CLAIMS } from '../apiserver/api-object.ts';
+import { ClaimStatusWriter } from '../apiserver/claim-status.ts';
 import { ApiClient } from '../apiserver/client.ts';
 import { loadConnection } from '../apiserver/connection.ts';
+import { EventRecorder } from '../apiserver/event-recorder.ts';
 import { fetchClaim } from '../apiserver/fetch-claim.ts';
 import { fetchNode } from '../apiserver/node.ts';
 import { SlicePublisher } from '../apiserver/slice-publisher.ts';
@@ -26,6 +28,8 @@ export interface ApiSide {
     start(): void;
     stop(): Promise<void>;
   };
+  readonly statuses: ClaimStatusWriter;
+  readonly events: EventRecorder;
   /** Closes the connection. */
   readonly close: () => void;
 }
@@ -81,6 +85,8 @@ export async function connectApi({ config, environment, log, readiness }: Connec
       startJitterMs: config.startJitterSeconds * 1_000,
       onStateChange: createStateListener(log, readiness),
     }),
+    statuses: new ClaimStatusWriter({ client, driverName: DRIVER_NAME, log }),
+    events: new EventRecorder({ client, driverName: DRIVER_NAME, nodeName: config.nodeName, log }),
     close: () => connection.close(),
   };
 }

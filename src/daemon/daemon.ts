@@ -15,10 +15,11 @@ import { errorText } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import type { NodeState } from '../view/cpu-map.ts';
-import { createClaimObserver } from './claim-observer.ts';
+import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
 import { type ApiSide, connectApi } from './connect-api.ts';
 import { DriverHolder, identifyDriver } from './driver-holder.ts';
 import { type Foundation, loadFoundation } from './foundation.ts';
+import { HealthMonitor } from './health-monitor.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
 import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
@@ -29,6 +30,9 @@ import { Readiness } from './readiness.ts';
 
 /** How often claims that the API server no longer has are looked for, in milliseconds. */
 const ABANDONED_INTERVAL_MS = 60_000;
+
+/** How often the devices' health is judged, in milliseconds; as often as containers are looked at. */
+const HEALTH_INTERVAL_MS = 5_000;
 
 /** How often the node's settings are looked at, in milliseconds. */
 const PREFLIGHT_INTERVAL_MS = 300_000;
@@ -80,6 +84,11 @@ function createPinning(
     nriLog: logger.forModule('nri'),
     onHook: metrics.recordHook,
     onFinding: metrics.recordDrift,
+    onRefused: ({ podNamespace, podName, podUid }, error) => {
+      metrics.recordRefusal('container', errorCode(error));
+      const regarding = { kind: 'Pod', namespace: podNamespace, name: podName, uid: podUid } as const;
+      api.events.record({ regarding, type: 'Warning', reason: errorCode(error), message: errorText(error) });
+    },
     onState: (state) => {
       if (state.kind === 'synchronized') {
         if (wasSynchronized) metrics.recordReconnect('runtime');
@@ -95,9 +104,14 @@ function createPinning(
 function createClaimService(
   { logger, config }: DaemonOptions,
   foundation: Foundation,
-  parts: { api: ApiSide; metrics: Metrics; pinning: Pinning; paths: SocketPaths },
+  parts: { api: ApiSide; metrics: Metrics; pinning: Pinning; health: HealthMonitor; paths: SocketPaths },
 ): ClaimService {
-  const { api, metrics, pinning, paths } = parts;
+  const { api, metrics, pinning, health, paths } = parts;
+  const reporter: ClaimReporter = {
+    setStatus: (claim) => health.reportClaims([claim]),
+    removeStatus: (reference) => api.statuses.remove(reference),
+    recordEvent: (event) => api.events.record(event),
+  };
   return new ClaimService(foundation.ledger, {
     machine: () => foundation.machine,
     fetchClaim: api.fetchClaim,
@@ -108,7 +122,7 @@ function createClaimService(
       cdiDirectory: config.cdiDirectory,
     }),
     whenPinning: () => pinning.whenPinning(),
-    observe: createClaimObserver(logger.forModule('claims'), metrics),
+    observe: createClaimObserver(logger.forModule('claims'), metrics, reporter),
     onChange: () => pinning.claimsChanged(),
     now: () => performance.now(),
     sleep,
@@ -132,7 +146,7 @@ function createPreflight(
 function createKubeletPlugin(
   { logger }: DaemonOptions,
   handler: ClaimHandler,
-  { paths, readiness }: { paths: SocketPaths; readiness: Readiness },
+  { paths, readiness, health }: { paths: SocketPaths; readiness: Readiness; health: HealthMonitor },
 ): KubeletPlugin {
   const log = logger.forModule('kubelet');
   return new KubeletPlugin({
@@ -140,6 +154,7 @@ function createKubeletPlugin(
     registrationSocketPath: paths.registration,
     endpointSocketPath: paths.endpoint,
     handler,
+    health,
     onRegistration: (verdict) => {
       if (verdict.registered) {
         log.info('registered with the kubelet', { socket: paths.registration });
@@ -202,11 +217,19 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const { environment } = options;
   const api = await connectApi({ config, environment, log: logger.forModule('apiserver'), readiness });
-  base.push(async () => api.close());
+  base.push(async () => {
+    await Promise.all([api.statuses.stop(), api.events.stop()]);
+    api.close();
+  });
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
-  const claims = createClaimService(options, foundation, { api, metrics, pinning, paths });
+  const health = new HealthMonitor({
+    foundation,
+    pinning,
+    setStatus: (claim, devices) => api.statuses.set(claim, devices),
+  });
+  const claims = createClaimService(options, foundation, { api, metrics, pinning, health, paths });
   const handler = new ReplaceableClaimHandler(claims);
-  const kubelet = createKubeletPlugin(options, handler, { paths, readiness });
+  const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health });
   const preflight = createPreflight(options, { api, readiness });
   leave = async (successor) => {
     await handler.replace(successor);
@@ -233,6 +256,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   pinning.start();
   roles.push(() => pinning.stop());
   roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned((uid) => pinning.containers.usesClaim(uid))));
+  roles.push(repeat(HEALTH_INTERVAL_MS, async () => health.check()));
   roles.push(repeat(PREFLIGHT_INTERVAL_MS, () => preflight.run()));
   await kubelet.start();
   doors.push(() => kubelet.stop());
@@ -242,6 +266,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, shown)));
   api.slices.start();
   roles.push(() => api.slices.stop());
+  health.reportClaims();
   isStarted = true;
   await preflight.run();
 }

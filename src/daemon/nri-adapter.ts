@@ -28,8 +28,19 @@ function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
   return cpusetUpdate(containerId, cpus.toString(), true);
 }
 
+/** Told of a container that may not be created, before the runtime is. */
+export type RefusalListener = (facts: ContainerFacts, error: unknown) => void;
+
 /** What the runtime is answered: every answer comes from memory, at once. */
-export function createNriHandlers(containers: Containers): NriHandlers {
+export function createNriHandlers(containers: Containers, onRefused: RefusalListener): NriHandlers {
+  const admit = (facts: ContainerFacts) => {
+    try {
+      return containers.create(facts);
+    } catch (error) {
+      onRefused(facts, error);
+      throw error;
+    }
+  };
   return {
     synchronize({ pods, containers: list }) {
       const podById = new Map(pods.map((pod) => [pod.id, pod]));
@@ -37,7 +48,7 @@ export function createNriHandlers(containers: Containers): NriHandlers {
       return containers.synchronize(facts).map(toNriUpdate);
     },
     createContainer({ container, pod }) {
-      const { cpus, updates } = containers.create(toFacts(container, pod));
+      const { cpus, updates } = admit(toFacts(container, pod));
       return { adjustment: cpusetAdjustment(cpus.toString()), updates: updates.map(toNriUpdate) };
     },
     postStartContainer: ({ container }) => containers.started(container.id, container.pid),

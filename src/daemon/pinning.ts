@@ -15,7 +15,7 @@ import {
   type UnsolicitedUpdates,
   updateThroughSynchronize,
 } from '../nri/index.ts';
-import { createNriHandlers } from './nri-adapter.ts';
+import { createNriHandlers, type RefusalListener } from './nri-adapter.ts';
 import { PinningGate } from './pinning-gate.ts';
 
 /** Name among a runtime's plugins, and place: they are called in ascending order, nobody's cpuset comes before ours. */
@@ -45,6 +45,7 @@ export interface PinningOptions {
   /** Told of containers found with other CPUs than decided, at a Synchronize or by the watch; for counters. */
   readonly onFinding?: (finding: SynchronizeFinding | DriftOutcome) => void;
   readonly onState?: (state: NriPluginState) => void;
+  readonly onRefused?: RefusalListener;
 }
 
 // Without `ignoreFailure`: outside a hook a failure is worth knowing.
@@ -93,11 +94,18 @@ export class Pinning {
       ...IDENTITY,
       socketPath: options.nriSocketPath,
       unsolicitedUpdates: options.unsolicitedUpdates,
-      handlers: createNriHandlers(this.containers),
+      handlers: createNriHandlers(this.containers, options.onRefused ?? (() => {})),
       log: options.nriLog,
       ...(options.onHook ? { onHook: options.onHook } : {}),
       onState: (state) => this.#followState(state),
     });
+  }
+
+  /** Why containers are not being pinned; undefined while the runtime is connected. */
+  get whyNotPinning(): string | undefined {
+    const { state } = this.#plugin;
+    if (state.kind === 'synchronized') return undefined;
+    return `no NRI connection to the container runtime${state.kind === 'waiting' ? `: ${errorText(state.cause)}` : ''}`;
   }
 
   /** The last look at all containers; undefined before the first. */

@@ -13,6 +13,8 @@ export type ClaimEvent =
   | {
       readonly kind: 'prepare-failed';
       readonly reference: ClaimReference;
+      /** The pods the claim is reserved for, as far as the API server told. */
+      readonly pods: readonly { readonly name: string; readonly uid: string }[];
       readonly error: unknown;
       readonly durationMs: number;
     }

@@ -103,6 +103,15 @@ function isSameAllocation(prepared: PreparedClaim, claim: Claim): boolean {
   return was.length === is.length && was.every((device, index) => device === is[index]);
 }
 
+/** The pods that a claim is reserved for (resource.k8s.io/v1, status.reservedFor). */
+function podsOf(claim: unknown): { name: string; uid: string }[] {
+  const { status } = (claim ?? {}) as { status?: { reservedFor?: unknown } };
+  const consumers = Array.isArray(status?.reservedFor) ? (status.reservedFor as Record<string, unknown>[]) : [];
+  return consumers.flatMap(({ resource, name, uid }) =>
+    resource === 'pods' && typeof name === 'string' && typeof uid === 'string' ? [{ name, uid }] : [],
+  );
+}
+
 /** One entry a claim, whatever the caller repeats. */
 function distinct(references: readonly ClaimReference[]): ClaimReference[] {
   return [...new Map(references.map((reference) => [reference.uid, reference])).values()];
@@ -139,7 +148,8 @@ export class ClaimService {
           const devices = await this.#perClaim.run(uid, () => this.#prepareOne(reference, fetched, startMs));
           return { uid, devices };
         } catch (error) {
-          observe({ kind: 'prepare-failed', reference, error, durationMs: now() - startMs });
+          const pods = fetched.status === 'fulfilled' ? podsOf(fetched.value) : [];
+          observe({ kind: 'prepare-failed', reference, pods, error, durationMs: now() - startMs });
           return { uid, error: errorText(error) };
         }
       }),

@@ -1,0 +1,64 @@
+import type { PreparedClaim } from '../claims/ledger.ts';
+import { type DeviceStatus, describeClaimStatus } from '../driver/claim-status.ts';
+import { type DeviceHealth, judgeHealth } from '../driver/health.ts';
+import type { HealthSource } from '../kubelet/health-service.ts';
+import type { Foundation } from './foundation.ts';
+import type { Pinning } from './pinning.ts';
+
+/** What the monitor looks at, and where it tells what it sees. */
+export interface HealthMonitorPorts {
+  readonly foundation: Foundation;
+  readonly pinning: Pinning;
+  /** Shows a claim's devices in its status. */
+  readonly setStatus: (claim: PreparedClaim, devices: readonly DeviceStatus[]) => void;
+}
+
+/** How the node's devices are: told to the kubelet's health streams and, claim by claim, in claims' statuses. */
+export class HealthMonitor implements HealthSource {
+  readonly #ports: HealthMonitorPorts;
+  readonly #listeners = new Set<() => void>();
+  #last = '';
+
+  constructor(ports: HealthMonitorPorts) {
+    this.#ports = ports;
+  }
+
+  read(): DeviceHealth[] {
+    const { foundation, pinning } = this.#ports;
+    const { machine, ledger } = foundation;
+    return judgeHealth({
+      pool: machine.pool,
+      deviceNames: machine.devices.devices.map(({ name }) => name),
+      claims: ledger.claims,
+      containers: pinning.containers.decided,
+      online: machine.topology.online,
+      drift: pinning.driftReport,
+      notPinning: pinning.whyNotPinning,
+    });
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Looks again, and tells everybody when something is other than at the last look. */
+  check(): void {
+    const now = JSON.stringify(this.read());
+    if (now === this.#last) return;
+    const isFirst = this.#last === '';
+    this.#last = now;
+    for (const listener of this.#listeners) listener();
+    if (!isFirst) this.reportClaims();
+  }
+
+  /** Shows one claim, or all of them, as they are now. */
+  reportClaims(claims: readonly PreparedClaim[] = this.#ports.foundation.ledger.claims): void {
+    const health = this.read();
+    const { topology } = this.#ports.foundation.machine;
+    // Claims from another driver's files have no names to be found by.
+    for (const claim of claims.filter(({ assignments }) => assignments.length > 0)) {
+      this.#ports.setStatus(claim, describeClaimStatus(claim, topology, health));
+    }
+  }
+}

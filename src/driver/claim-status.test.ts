@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PreparedClaim } from '../claims/ledger.ts';
+import { smtMachine } from '../claims/testing/fixtures.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { describeClaimStatus } from './claim-status.ts';
+
+const machine = smtMachine({ nodes: 2, cores: 2 });
+
+function claimOf(...sets: CpuSet[]): PreparedClaim {
+  const assignments = sets.map((cpus, index) => ({
+    request: `r${index}`,
+    pool: 'node-a',
+    device: 'cpudevnuma000',
+    shareId: index === 0 ? 'share' : undefined,
+    cpus,
+  }));
+  return { uid: 'a', namespace: 'shop', name: 'db', assignments, cpus: CpuSet.unionOf(sets) };
+}
+const conditions = (cpus: CpuSet, health: Parameters<typeof describeClaimStatus>[2] = []) =>
+  describeClaimStatus(claimOf(cpus), machine, health)[0]?.conditions.map(({ type, status }) => `${type}=${status}`);
+
+test('describeClaimStatus tells the CPUs with cores, NUMA nodes and L3 caches of each device', () => {
+  const [first, second] = describeClaimStatus(claimOf(CpuSet.of(0, 4), CpuSet.of(1)), machine, []);
+  assert.deepEqual(first?.data, { cpuset: '0,4', cores: [0], numaNodes: [0], l3Caches: [0] });
+  assert.equal(first?.shareId, 'share');
+  assert.deepEqual(second?.data, { cpuset: '1', cores: [1], numaNodes: [0], l3Caches: [0] });
+  assert.match(second?.conditions[1]?.message ?? '', /CPUs 1 are of NUMA node 0; their cores have CPUs 5 besides/);
+});
+
+test('describeClaimStatus judges alignment by NUMA node, and drift by the health of the device', () => {
+  assert.deepEqual(conditions(CpuSet.of(0, 4)), ['Ready=True', 'Aligned=True', 'Drifted=False']);
+  assert.deepEqual(conditions(CpuSet.of(0, 2)), ['Ready=True', 'Aligned=False', 'Drifted=False']);
+  const sick = {
+    poolName: 'node-a',
+    deviceName: 'cpudevnuma000',
+    health: 'Unhealthy',
+    message: 'runs elsewhere',
+  } as const;
+  assert.deepEqual(conditions(CpuSet.of(0, 4), [sick]), ['Ready=True', 'Aligned=True', 'Drifted=True']);
+});
+
+test('describeClaimStatus says nothing of administrative access', () => {
+  assert.deepEqual(describeClaimStatus(claimOf(CpuSet.empty), machine, []), []);
+});
