@@ -75,7 +75,7 @@ export function formatSize(sizeKiB: number): string {
 }
 
 /** "1 socket", "2 sockets". */
-function formatCount(count: number, noun: string): string {
+export function formatCount(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
