@@ -2,7 +2,7 @@ import type { CpuTopology } from '../topology/topology.ts';
 import type { Device } from './device.ts';
 
 /** The name under which the scheduler counts the CPUs of a grouped device. */
-const CPU_CAPACITY = 'dra.cpu/cpu';
+export const CPU_CAPACITY = 'dra.cpu/cpu';
 
 /** One attribute of a device (resource.k8s.io/v1 DeviceAttribute, KEP-4381; lists: KEP-5491). */
 export type DeviceAttribute = { int: number } | { bool: boolean } | { string: string } | { strings: string[] };
