@@ -32,7 +32,7 @@ function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
 export type RefusalListener = (facts: ContainerFacts, error: unknown) => void;
 
 /** What the runtime is answered: every answer comes from memory, at once. */
-export function createNriHandlers(containers: Containers, onRefused: RefusalListener): NriHandlers {
+export function createNriHandlers(containers: Containers, onRefused: RefusalListener = () => {}): NriHandlers {
   const admit = (facts: ContainerFacts) => {
     try {
       return containers.create(facts);

@@ -94,7 +94,7 @@ export class Pinning {
       ...IDENTITY,
       socketPath: options.nriSocketPath,
       unsolicitedUpdates: options.unsolicitedUpdates,
-      handlers: createNriHandlers(this.containers, options.onRefused ?? (() => {})),
+      handlers: createNriHandlers(this.containers, options.onRefused),
       log: options.nriLog,
       ...(options.onHook ? { onHook: options.onHook } : {}),
       onState: (state) => this.#followState(state),
