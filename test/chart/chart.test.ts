@@ -242,6 +242,25 @@ test('values of the owner that begin with x- are let through', options, () => {
   assert.deepEqual(render({ set: ['x-common.a=b'] }), render());
 });
 
+test('the dashboard is found by its label and asks for metrics that the driver has', options, () => {
+  const maps = render({ set: ['metrics.dashboard.create=true'] }).filter(({ kind }) => kind === 'ConfigMap');
+  assert.deepEqual(
+    maps.map(({ metadata }) => [metadata.name, metadata.labels?.['grafana_dashboard']]),
+    [['dra-driver-cpu-dashboard', '1']],
+  );
+  const { data } = maps[0] as unknown as { data: Record<string, string> };
+  const dashboard = JSON.parse(data['dra-driver-cpu.json'] ?? '') as { panels: { targets: { expr: string }[] }[] };
+  const used = dashboard.panels.flatMap(({ targets }) =>
+    targets.flatMap(({ expr }) => expr.match(/dra_cpu_\w+/g) ?? []),
+  );
+  const names = describeMetrics().map(({ name }) => name);
+  assert.ok(used.length >= 9);
+  assert.deepEqual(
+    used.filter((name) => !names.includes(name.replace(/_bucket$/, ''))),
+    [],
+  );
+});
+
 test('every alert asks for metrics that the driver or kube-state-metrics has', options, () => {
   const names = describeMetrics().map(({ name }) => name);
   const rules = pick(findKind(render({ set: everything }), 'PrometheusRule'), 'spec.groups.0.rules') as {
@@ -255,16 +274,13 @@ test('every alert asks for metrics that the driver or kube-state-metrics has', o
   );
   assert.deepEqual(unknown, []);
   const alerted = rules.map(({ expr }) => expr).join(' ');
-  for (const failure of [
-    'prepare_claims',
-    'unprepare_claims',
-    'refusals',
-    'drift',
-    'reconnects',
-    'damaged_spec_files',
-  ]) {
-    assert.match(alerted, new RegExp(`dra_cpu_${failure}_total`));
-  }
+  const failures = names.filter((name) =>
+    /errors|refusals|drift|reconnects|damaged|problems|ready|findings/.test(name),
+  );
+  assert.deepEqual(
+    failures.filter((name) => !alerted.includes(name)),
+    [],
+  );
   const some = ['metrics.prometheusRule.create=true', 'metrics.prometheusRule.disabled[0]=DraCpuDrift'];
   const kept = pick(findKind(render({ set: some }), 'PrometheusRule'), 'spec.groups.0.rules') as { alert: string }[];
   assert.deepEqual(

@@ -42,3 +42,16 @@ for (const page of pages) {
     );
   });
 }
+
+test('images in documentation and examples have the version of the package', () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  const files = [...pages, ...globSync('hack/examples/**/*.yaml')];
+  const images = files.flatMap(
+    (file) => readFileSync(file, 'utf8').match(/localhost\/dra-driver-cpu[a-z-]*:v[\w.]+/g) ?? [],
+  );
+  assert.ok(images.length > 0);
+  assert.deepEqual(
+    images.filter((image) => !image.endsWith(`:v${version}`)),
+    [],
+  );
+});
