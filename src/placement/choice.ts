@@ -7,8 +7,8 @@ export type PlacementRule =
   | { readonly kind: 'best-fit' }
   /** A choice that beats the best fit, whose score is given. */
   | { readonly kind: 'better-than-best-fit'; readonly bestFit: PlacementScore }
-  /** Even shares of the NUMA nodes: CPUs taken of each, by the kernel's node number. */
-  | { readonly kind: 'even-shares'; readonly shares: ReadonlyMap<number, number> }
+  /** Even shares of the NUMA nodes: CPUs taken of each, by the kernel's node number; `nodes` where their number was given. */
+  | { readonly kind: 'even-shares'; readonly shares: ReadonlyMap<number, number>; readonly nodes?: number }
   /** No even shares are possible; best fit over all nodes. */
   | { readonly kind: 'no-even-shares' }
   /** Whole physical cores; `added` CPUs more than wanted so that no core is shared. */

@@ -121,7 +121,8 @@ export function takeDistributed(workspace: Workspace, words: Uint32Array, reques
   const freeWords = before.freeWords.slice();
   const fitted = takeByBestFit(workspace, plan, group);
   const limit = scoreCpus(index, fitted, before.coreFree, workspace.score);
-  const rule = { kind: 'even-shares', shares: readShares(index, plan, group) } as const;
+  const given = request.nodes === undefined ? {} : { nodes: request.nodes };
+  const rule = { kind: 'even-shares', shares: readShares(index, plan, group), ...given } as const;
   const packed = takeByPacking(workspace, freeWords, plan, group);
   countFree(before, freeWords);
   const score = scoreCpus(index, packed, before.coreFree, workspace.score);

@@ -29,10 +29,11 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
       return 'best fit as the kubelet makes it: the fullest domain that can hold the request, whole cores before single threads';
     case 'better-than-best-fit':
       return `better than the kubelet's best fit, and worse in nothing: ${describeGain(score, rule.bestFit)}`;
-    case 'even-shares':
-      return `even shares over the fewest NUMA nodes that allow it: ${[...rule.shares]
-        .map(([node, cpus]) => `${cpus} of node ${node}`)
-        .join(', ')}`;
+    case 'even-shares': {
+      const over =
+        rule.nodes === undefined ? 'the fewest NUMA nodes that allow it' : `${rule.nodes} NUMA nodes, as asked`;
+      return `even shares over ${over}: ${[...rule.shares].map(([node, cpus]) => `${cpus} of node ${node}`).join(', ')}`;
+    }
     case 'no-even-shares':
       return 'no NUMA nodes can give even shares of this size, so best fit over all of them';
     case 'whole-cores':

@@ -56,6 +56,15 @@ test('dracpu plan prints the choice, the reason and the picture', () => {
   );
 });
 
+for (const [, command = '', output] of readFileSync('docs/placement.md', 'utf8').matchAll(
+  /```console\n\$ dracpu plan ([^\n]*)\n(.*?)```/gs,
+)) {
+  test(`dracpu plan ${command} prints what docs/placement.md shows`, () => {
+    const args = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    assert.equal(runPlan(args).stdout, output);
+  });
+}
+
 for (const [args, status, message] of [
   [['--cpus', '9'], 1, 'Cannot choose 9 CPUs: 8 are free'],
   [['--cpus', '3', '--policy', 'full-cores'], 1, 'Cannot choose 3 CPUs in whole cores'],
