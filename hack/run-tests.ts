@@ -1,6 +1,7 @@
 /**
- * Runs the tests: `unit` (beside the sources, one process) or `all` (also `test/`, one process a file).
- * Arguments after the mode are file name filters. Prints what was skipped and why, last.
+ * Runs the tests: `unit` (beside the sources, one process), `all` (also `test/`, one process a file) or `e2e` (those of
+ * `test/e2e/`, which need a cluster and are in no other mode). Arguments after the mode are file name filters. Prints what was
+ * skipped and why, last; of end-to-end tests every line, because they take minutes and tell what they measured.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -8,7 +9,10 @@ import { globSync } from 'node:fs';
 const [mode = 'unit', ...filters] = process.argv.slice(2);
 const wanted = (file: string) => filters.length === 0 || filters.some((filter) => file.includes(filter));
 const unit = globSync('src/**/*.test.ts').filter(wanted).sort();
-const stories = globSync('test/**/*.test.ts').filter(wanted).sort();
+const isEndToEnd = (file: string) => file.startsWith('test/e2e/');
+const stories = globSync('test/**/*.test.ts')
+  .filter((file) => wanted(file) && isEndToEnd(file) === (mode === 'e2e'))
+  .sort();
 
 /** Runs node's test runner over files; true when all passed. */
 function runNodeTest(files: string[], flags: string[]): boolean {
@@ -19,7 +23,7 @@ function runNodeTest(files: string[], flags: string[]): boolean {
     [
       '--test',
       '--test-force-exit',
-      `--test-reporter=./hack/test-reporter.ts`,
+      `--test-reporter=${mode === 'e2e' ? 'spec' : './hack/test-reporter.ts'}`,
       '--test-reporter-destination=stdout',
       ...flags,
       ...files,
@@ -29,6 +33,7 @@ function runNodeTest(files: string[], flags: string[]): boolean {
   return run.status === 0;
 }
 
-const unitPassed = mode === 'all' || runNodeTest(unit, ['--test-isolation=none']);
+if (mode === 'all') console.log('skipped: test/e2e needs a cluster of its own: make test-e2e');
+const unitPassed = mode !== 'unit' || runNodeTest(unit, ['--test-isolation=none']);
 const storiesPassed = mode === 'unit' || runNodeTest(stories, ['--test-concurrency=1']);
 process.exit(unitPassed && storiesPassed ? 0 : 1);

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Ends the cluster and removes everything it left: processes, cgroups, settings of the kernel, files but the packages.
+. "$(dirname "$(readlink -f "$0")")/common.sh"
+
+is_gone() { ! init_pid; }
+if pid=$(init_pid); then
+  kill -9 "$pid"
+  wait_until 30 "the end of process $pid" is_gone
+fi
+if [ -s "$STATE/sysctl" ]; then sysctl -q -p "$STATE/sysctl"; fi
+remove_cgroups() {
+  for parent in /sys/fs/cgroup /sys/fs/cgroup/*; do
+    [ ! -d "$parent/kubepods" ] || find "$parent/kubepods" -depth -type d -exec rmdir {} + || return
+  done
+}
+wait_until 30 "the end of every container" remove_cgroups
+rm -rf "$STATE"

@@ -1,0 +1,56 @@
+#!/bin/bash
+# Starts (or completes) a cluster of one node, without Docker: real Kubernetes components in network, mount and process
+# namespaces of their own. Prints the environment for its users, to be evaluated by a shell. Needs root.
+. "$(dirname "$(readlink -f "$0")")/common.sh"
+
+[ "$(id -u)" = 0 ] || die "needs root, for namespaces and cgroups"
+for component in kube-apiserver kube-scheduler kube-controller-manager kubelet kubectl; do
+  [ -x "$KUBE_BIN/$component" ] || die "no $component in '$KUBE_BIN': set KUBE_BIN, or build it with $HERE/build-kubernetes.sh"
+done
+"$HERE/packages.sh"
+mkdir -p "$STATE"/{log,kubelet,var-log} /var/lib/kubelet
+mkdir -p -m 700 "$STATE/etcd"
+"$HERE/certificates.sh"
+
+started=$(date +%s)
+if ! init_pid >/dev/null; then
+  # What the kubelet sets for the whole machine, to be set back.
+  [ -e "$STATE/sysctl" ] || sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops >"$STATE/sysctl"
+  rm -f "$STATE"/*.pid "$STATE/ready"
+  setsid unshare --mount --net --pid --uts --fork --mount-proc "$HERE/init.sh" >"$STATE/log/init.log" 2>&1 </dev/null &
+  unshare_pid=$!
+  wait_until 10 "the namespaces" test -e "$STATE/ready"
+  tr -d ' ' <"/proc/$unshare_pid/task/$unshare_pid/children" >"$STATE/init.pid"
+  ip link add dracpu0 type veth peer name eth0 netns "$(init_pid)"
+  ip address add "$OUTSIDE_ADDRESS/30" dev dracpu0
+  ip link set dracpu0 up
+  inside ip address add "$NODE_ADDRESS/30" dev eth0
+  inside ip link set eth0 up
+fi
+inside "$HERE/components.sh" start
+
+export KUBECONFIG=$STATE/kubeconfig
+wait_until 30 "containerd" inside "$PACKAGES/usr/bin/ctr" --address "$CRI_SOCKET" version
+"$HERE/load-image.sh" "$("$HERE/busybox-image.sh")"
+
+# Of an earlier start the node may still be called ready: only a younger heartbeat counts.
+is_ready() {
+  local status heartbeat
+  read -r status heartbeat < <("$KUBE_BIN/kubectl" get node "$NODE" \
+    -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{"\n"}{end}')
+  [ "$status" = True ] && [ "$(date -d "$heartbeat" +%s)" -ge "$started" ]
+}
+is_untainted() { [ -z "$("$KUBE_BIN/kubectl" get node "$NODE" -o 'jsonpath={.spec.taints}')" ]; }
+wait_until 60 "node $NODE" is_ready
+wait_until 30 "the removal of the node's taints" is_untainted
+wait_until 30 "the service account" "$KUBE_BIN/kubectl" get serviceaccount default
+"$KUBE_BIN/kubectl" label node "$NODE" node-role.kubernetes.io/worker= --overwrite >/dev/null
+echo "node $NODE is ready after $(($(date +%s) - started)) s" >&2
+cat <<ENVIRONMENT
+export KUBECONFIG=$KUBECONFIG
+export CLUSTER_DIR=$CLUSTER_DIR
+export KUBE_BIN=$KUBE_BIN
+export DRACPU_E2E_TEST_IMAGE=$TEST_IMAGE
+export DRACPU_E2E_RESTART_COMMAND=$HERE/restart.sh
+export DRACPU_E2E_AUDIT_LOG=$STATE/log/audit.jsonl
+ENVIRONMENT
