@@ -12,6 +12,7 @@ import type { Config } from '../config/config.ts';
 import type { SliceDevice } from '../devices/slice-device.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { DRIVER_NAME } from './read-machine.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -41,11 +42,20 @@ export interface ConnectApiOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly log: Log;
   readonly readiness: Readiness;
+  readonly metrics: Pick<Metrics, 'recordReconnect'>;
 }
 
 /** Says once what became of publication, and whether it is good enough for pods to be scheduled. */
-function createStateListener(log: Log, readiness: Readiness): (state: SlicePublisherState) => void {
+function createStateListener({
+  log,
+  readiness,
+  metrics,
+}: Pick<ConnectApiOptions, 'log' | 'readiness' | 'metrics'>): (state: SlicePublisherState) => void {
+  let hasFailed = false;
   return (state) => {
+    const isPublished = state.kind === 'published' || state.kind === 'degraded';
+    if (hasFailed && isPublished) metrics.recordReconnect('apiserver');
+    if (isPublished) hasFailed = false;
     switch (state.kind) {
       case 'published':
         log.info('slices published', { slices: state.sliceCount, devices: state.deviceCount });
@@ -54,6 +64,7 @@ function createStateListener(log: Log, readiness: Readiness): (state: SlicePubli
         log.warn('slices published, but not whole', { reasons: state.reasons });
         return readiness.hold('slices-published');
       case 'failing':
+        hasFailed = true;
         log.error('slices not published', { reason: state.reason });
         return readiness.fail('slices-published', state.reason);
       case 'stopped':
@@ -67,7 +78,8 @@ function createStateListener(log: Log, readiness: Readiness): (state: SlicePubli
  * Prepares everything that talks to the API server; nothing is sent yet, and the server may be away.
  * @throws ApiConnectionError when it is not known where the server is or how to log in.
  */
-export async function connectApi({ config, environment, log, readiness }: ConnectApiOptions): Promise<ApiSide> {
+export async function connectApi(options: ConnectApiOptions): Promise<ApiSide> {
+  const { config, environment, log } = options;
   const connection = await loadConnection({ kubeconfigPath: config.kubeconfig, environment });
   const client = new ApiClient(connection, { userAgent: `dracpu/${version}` });
   return {
@@ -83,7 +95,7 @@ export async function connectApi({ config, environment, log, readiness }: Connec
       nodeName: config.nodeName,
       log,
       startJitterMs: config.startJitterSeconds * 1_000,
-      onStateChange: createStateListener(log, readiness),
+      onStateChange: createStateListener(options),
     }),
     statuses: new ClaimStatusWriter({ client, driverName: DRIVER_NAME, log }),
     events: new EventRecorder({ client, driverName: DRIVER_NAME, nodeName: config.nodeName, log }),

@@ -146,9 +146,15 @@ function createPreflight(
 function createKubeletPlugin(
   { logger }: DaemonOptions,
   handler: ClaimHandler,
-  { paths, readiness, health }: { paths: SocketPaths; readiness: Readiness; health: HealthMonitor },
+  {
+    paths,
+    readiness,
+    health,
+    metrics,
+  }: { paths: SocketPaths; readiness: Readiness; health: HealthMonitor; metrics: Metrics },
 ): KubeletPlugin {
   const log = logger.forModule('kubelet');
+  let wasRegistered = false;
   return new KubeletPlugin({
     driverName: DRIVER_NAME,
     registrationSocketPath: paths.registration,
@@ -157,6 +163,8 @@ function createKubeletPlugin(
     health,
     onRegistration: (verdict) => {
       if (verdict.registered) {
+        if (wasRegistered) metrics.recordReconnect('kubelet');
+        wasRegistered = true;
         log.info('registered with the kubelet', { socket: paths.registration });
         readiness.hold('kubelet-registered');
       } else {
@@ -216,7 +224,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   const metrics = createMetrics(() => readMetricsState(readState()));
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const { environment } = options;
-  const api = await connectApi({ config, environment, log: logger.forModule('apiserver'), readiness });
+  const api = await connectApi({ config, environment, log: logger.forModule('apiserver'), readiness, metrics });
   base.push(async () => {
     await Promise.all([api.statuses.stop(), api.events.stop()]);
     api.close();
@@ -229,7 +237,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   });
   const claims = createClaimService(options, foundation, { api, metrics, pinning, health, paths });
   const handler = new ReplaceableClaimHandler(claims);
-  const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health });
+  const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
   const preflight = createPreflight(options, { api, readiness });
   leave = async (successor) => {
     await handler.replace(successor);

@@ -1,4 +1,5 @@
 import { CPUSET_ENV_PREFIX, parseClaimEnv } from '../claims/claim-env.ts';
+import { describeClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
@@ -170,7 +171,7 @@ export class Containers {
     this.#log.info('container placed', {
       container: describeContainer(facts),
       cpus: cpus.toString(),
-      exclusive: exclusive !== undefined,
+      ...(exclusive && { claims: this.#nameClaims(facts) }),
       updates: updates.length,
     });
     return { cpus, updates };
@@ -264,6 +265,12 @@ export class Containers {
   #describe({ facts, placement }: FollowedContainer, pool: CpuSet): DecidedContainer {
     const exclusive = placement.kind === 'exclusive' ? placement.cpus : undefined;
     return { facts, cpus: this.#cpusOf(placement, pool), exclusive };
+  }
+
+  /** The claims that a container's environment names, as people know them. */
+  #nameClaims({ env }: ContainerFacts): string {
+    const uids = [...parseClaimEnv(env).keys()];
+    return uids.map((uid) => describeClaim(this.#ledger.find(uid) ?? { namespace: 'unknown', name: uid })).join();
   }
 
   #cpusOf(placement: Placement, pool: CpuSet): CpuSet {
