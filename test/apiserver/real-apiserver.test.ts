@@ -190,29 +190,31 @@ describe('a real kube-apiserver', { skip: skipReason, timeout: 600_000 }, () => 
         subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'driver' }],
       },
     );
-    warnings.length = 0;
-    const again = newWriter(driver, 'dra.cpu');
+    const tryAgain = async () => {
+      // A writer complains once; a new one says what is missing now.
+      const writer = newWriter(driver, 'dra.cpu');
+      writer.set(claim, status('dev0', { cpus: '2-3' }));
+      await writer.idle();
+      return writer;
+    };
     await eventually(
-      'the first two rules are in force',
+      'the rest of the permissions is named',
       async () => {
-        again.set(claim, status('dev0', { cpus: '2-3' }));
-        await again.idle();
-        return warnings.some((text) => text.includes('resourceclaims/driver')) || (await shown())?.length === 2;
+        await tryAgain();
+        return warnings.some((text) => text.includes('requires resource=\\"resourceclaims/driver\\"'));
       },
       PATIENCE_MS,
     );
-    assert.match(warnings.join('\n'), /requires resource=\\"resourceclaims\/driver\\"/);
 
     // The user of this test is no service account of a node, so it needs the verb for claims of any node.
     const own = { apiGroups: ['resource.k8s.io'], resources: ['resourceclaims/driver'], resourceNames: ['dra.cpu'] };
     const body = { rules: [...rules, { ...own, verbs: ['arbitrary-node:patch'] }] };
     await admin.patch({ ...roles, name: 'driver' }, { type: 'merge', body });
-    await eventually(
+    const again = await eventually(
       'shown',
       async () => {
-        again.set(claim, status('dev0', { cpus: '2-3' }));
-        await again.idle();
-        return (await shown())?.length === 2;
+        const writer = await tryAgain();
+        return (await shown())?.length === 2 && writer;
       },
       PATIENCE_MS,
     );
