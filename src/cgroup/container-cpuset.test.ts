@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseCgroupsPath, parseProcCgroup, readContainerCpuset, readOnlineCpus } from './container-cpuset.ts';
+import { parseCgroupsPath, parseProcCgroup, readContainerCpuset } from './container-cpuset.ts';
 
 /** A host whose files are these. */
 async function hostWith(context: TestContext, files: Record<string, string>): Promise<string> {
@@ -97,10 +97,4 @@ test('readContainerCpuset finds nothing of a container that has ended', async (c
   const clues = { id: 'abc', cgroupsPath: '/kubepods/pod1/abc' };
   assert.equal(await readContainerCpuset(root, { ...clues, pid: 7 }), undefined);
   assert.equal(await readContainerCpuset(root, { ...clues, pid: 8 }), undefined);
-});
-
-test('readOnlineCpus reads the machine’s list', async (context) => {
-  const root = await hostWith(context, { 'sys/devices/system/cpu/online': '0-3,6\n' });
-  assert.equal((await readOnlineCpus(root))?.toString(), '0-3,6');
-  assert.equal(await readOnlineCpus(join(root, 'nowhere')), undefined);
 });

@@ -115,9 +115,3 @@ export async function readContainerCpuset(hostRoot: string, clues: CgroupClues):
   }
   return undefined;
 }
-
-/** The machine's online CPUs; undefined when they cannot be read. */
-export async function readOnlineCpus(hostRoot: string): Promise<CpuSet | undefined> {
-  const text = await readText(join(hostRoot, 'sys/devices/system/cpu/online'));
-  return text === undefined ? undefined : parseCpuList(text);
-}

@@ -19,6 +19,7 @@ import { type ClaimReporter, createClaimObserver, errorCode } from './claim-obse
 import { type ApiSide, connectApi } from './connect-api.ts';
 import { DriverHolder, identifyDriver } from './driver-holder.ts';
 import { type Foundation, loadFoundation } from './foundation.ts';
+import { followMachine } from './follow-machine.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
 import { HttpServer } from './http-server.ts';
@@ -268,12 +269,22 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   roles.push(repeat(PREFLIGHT_INTERVAL_MS, () => preflight.run()));
   await kubelet.start();
   doors.push(() => kubelet.stop());
-  const { devices, topology } = foundation.machine;
-  const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
-  const shown = { exposePcieRoots, publishNodeAllocatable };
-  api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, shown)));
+  const publish = () => {
+    const { devices, topology } = foundation.machine;
+    const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
+    const shown = { exposePcieRoots, publishNodeAllocatable };
+    api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, shown)));
+  };
+  publish();
   api.slices.start();
   roles.push(() => api.slices.stop());
+  const onChange = () => {
+    publish();
+    pinning.claimsChanged();
+    health.check();
+  };
+  const unfollow = followMachine({ config, foundation, onChange, log: logger.forModule('driver') });
+  roles.push(async () => unfollow());
   health.reportClaims();
   isStarted = true;
   await preflight.run();

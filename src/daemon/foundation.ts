@@ -4,12 +4,15 @@ import type { Config } from '../config/config.ts';
 import type { Machine } from '../driver/machine.ts';
 import { recoverClaims } from '../driver/recover.ts';
 import type { Log } from '../lib/log.ts';
+import type { SysfsOverlay } from '../sysfs/overlay.ts';
 import { readMachine, readOverlay } from './read-machine.ts';
 
 /** What is known before any peer can call: the machine, and the claims that were prepared before. */
 export interface Foundation {
   /** Replaced as a whole when CPUs come or go. */
   machine: Machine;
+  /** What is laid over the machine's sysfs. */
+  readonly overlay: SysfsOverlay | undefined;
   readonly ledger: Ledger;
   readonly specs: SpecDirectory;
   /** Spec files that could not be read. */
@@ -21,7 +24,8 @@ export interface Foundation {
  * @throws MachineError or SpecDirectoryError when there is nothing to work on.
  */
 export async function loadFoundation(config: Config, log: Log): Promise<Foundation> {
-  const machine = readMachine(config, await readOverlay(config));
+  const overlay = await readOverlay(config);
+  const machine = readMachine(config, overlay);
   const { topology, devices } = machine;
   const ledger = new Ledger(devices, config);
   const specs = new SpecDirectory(config.cdiDirectory);
@@ -37,5 +41,5 @@ export async function loadFoundation(config: Config, log: Log): Promise<Foundati
     devices: devices.devices.map(({ name }) => name),
     problems: topology.problems.length,
   });
-  return { machine, ledger, specs, damagedFiles: unknownUids.length };
+  return { machine, overlay, ledger, specs, damagedFiles: unknownUids.length };
 }

@@ -1,4 +1,4 @@
-import { readContainerCpuset, readOnlineCpus } from '../cgroup/container-cpuset.ts';
+import { readContainerCpuset } from '../cgroup/container-cpuset.ts';
 import type { Ledger } from '../claims/ledger.ts';
 import { Adoption, type AdoptionPorts } from '../driver/adopt.ts';
 import { Containers, type CpusetUpdate, type SynchronizeFinding } from '../driver/containers.ts';
@@ -85,7 +85,7 @@ export class Pinning {
     });
     this.#drift = new DriftWatch(this.containers, {
       readCpuset: (facts) => readContainerCpuset(hostRoot, facts),
-      readOnline: () => readOnlineCpus(hostRoot),
+      readOnline: () => options.machine().topology.online,
       push: () => this.#pusher.push({ byAllMeans: true }),
       onOutcome: onFinding,
       log,
@@ -135,8 +135,9 @@ export class Pinning {
     return this.#gate.whenOpen();
   }
 
-  /** Claims got or gave back CPUs: the runtime is told what follows for containers. */
+  /** Claims got or gave back CPUs, or CPUs came or went: the runtime is told what follows for containers. */
   claimsChanged(): void {
+    this.containers.observeOnline(this.#options.machine().topology.online);
     if (this.#plugin.state.kind === 'synchronized') void this.#pusher.push();
   }
 

@@ -4,7 +4,7 @@ import { enumerateDevices } from '../devices/device.ts';
 import type { Machine } from '../driver/machine.ts';
 import { errorText } from '../lib/log.ts';
 import { loadSysfsOverlay, SysfsOverlayError, type SysfsOverlay } from '../sysfs/overlay.ts';
-import { readTopology, TopologyError } from '../sysfs/read-topology.ts';
+import { type ReadTopologyOptions, readTopology, TopologyError } from '../sysfs/read-topology.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 
 /** The name under which the scheduler, the kubelet and claims know this driver. */
@@ -39,15 +39,15 @@ export async function readOverlay({ sysfsOverlay }: Config): Promise<SysfsOverla
   }
 }
 
+/** How the machine's topology is read. Claims may ask for CPUs near a PCIe root, whether or not slices tell of them. */
+export function topologyOptions({ hostRoot }: Config, overlay: SysfsOverlay | undefined): ReadTopologyOptions {
+  return { hostRoot, pcieRoots: true, ...(overlay === undefined ? {} : { overlay }) };
+}
+
 /** The machine's topology, the overlay laid over it. */
 function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefined): CpuTopology {
   try {
-    return readTopology({
-      hostRoot: config.hostRoot,
-      // Claims may ask for CPUs near a root, whether or not slices tell of them.
-      pcieRoots: true,
-      ...(overlay === undefined ? {} : { overlay }),
-    });
+    return readTopology(topologyOptions(config, overlay));
   } catch (error) {
     if (!(error instanceof TopologyError)) throw error;
     throw new MachineError('UnusableTopology', `Cannot start dracpu: ${error.message}`, { cause: error });

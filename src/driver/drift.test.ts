@@ -38,7 +38,7 @@ function newNode() {
         ? undefined
         : { configured: parseCpuList(text), effective: parseCpuList(text).intersection(parseCpuList(state.online)) };
     },
-    readOnline: async () => parseCpuList(state.online),
+    readOnline: () => parseCpuList(state.online),
     push: async () => {
       for (const { containerId, cpus } of containers.takeDueUpdates()) {
         state.pushed += 1;

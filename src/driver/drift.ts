@@ -59,8 +59,8 @@ export type DriftOutcome = 'repaired' | 'failed';
 export interface DriftPorts {
   /** The container's cpuset; undefined when there is none to be found. */
   readonly readCpuset: (facts: ContainerFacts) => Promise<CpusetReading | undefined>;
-  /** Online CPUs of the machine; undefined when they cannot be read. */
-  readonly readOnline: () => Promise<CpuSet | undefined>;
+  /** Online CPUs of the machine. */
+  readonly readOnline: () => CpuSet;
   /** Tells the runtime what is due, by all means. */
   readonly push: () => Promise<void>;
   /** Called for each container that was brought back or withstood an attempt. */
@@ -89,9 +89,9 @@ export class DriftWatch {
 
   /** Looks at every container once, and repairs what was also found the last time. */
   async check(): Promise<DriftReport> {
-    const online = await this.#ports.readOnline();
-    if (online) this.#containers.observeOnline(online);
-    const crippled = online ? this.#findCrippled(online) : [];
+    const online = this.#ports.readOnline();
+    this.#containers.observeOnline(online);
+    const crippled = this.#findCrippled(online);
     const seen = new Set<string>();
     const drifted: DriftedContainer[] = [];
     let [checked, unreadable] = [0, 0];

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SpecDirectory } from '../cdi/spec-directory.ts';
+import { Ledger } from '../claims/ledger.ts';
+import { parse } from '../config/testing/parse.ts';
+import { preparedClaim } from '../driver/testing/fixtures.ts';
+import { silentLog } from '../lib/log.ts';
+import { readTopologyFrom } from '../sysfs/read-topology.ts';
+import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';
+import { describeMachine } from '../simulator/machine-tree.ts';
+import { smtMachine } from '../claims/testing/fixtures.ts';
+import { followMachine } from './follow-machine.ts';
+import { toMachine } from './read-machine.ts';
+
+test('followMachine keeps CPUs that go offline from new claims, and gives them again when they are back', async () => {
+  const { config } = await parse({});
+  const described = describeMachine(smtMachine({ cores: 4 }));
+  const files = new Map(described.files);
+  const sysfs = openMemorySysfs({ files, links: described.links });
+  const machine = toMachine(config, readTopologyFrom(sysfs, { hostRoot: '/', pcieRoots: true }));
+  const ledger = new Ledger(machine.devices);
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const foundation = { machine, overlay: undefined, ledger, specs: new SpecDirectory('/nonexistent'), damagedFiles: 0 };
+  let poll = () => {};
+  let changes = 0;
+  const end = followMachine({
+    config,
+    foundation,
+    onChange: () => (changes += 1),
+    log: silentLog,
+    watch: {
+      sysfs,
+      schedule: (round) => {
+        poll = round;
+        return () => (poll = () => {});
+      },
+    },
+  });
+  const setOnline = (list: string) => {
+    files.set('sys/devices/system/cpu/online', `${list}\n`);
+    poll();
+  };
+  poll();
+  assert.equal(changes, 0);
+  setOnline('0-2,4-6');
+  assert.deepEqual([changes, foundation.machine.topology.online.toString()], [1, '0-2,4-6']);
+  assert.deepEqual([ledger.free.toString(), ledger.taken.toString()], ['0-1,4-6', '2-3']);
+  setOnline('0-7');
+  assert.deepEqual([changes, ledger.free.toString()], [2, '0-1,4-7']);
+  end();
+  setOnline('0-3');
+  assert.equal(changes, 2);
+});
