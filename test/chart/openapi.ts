@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 /** The version whose documents are used: the one that the project is tested with. */
 const KUBERNETES_VERSION = 'v1.37.1';
+/** The module has 40 MiB. */
+const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 
 interface Schema {
   readonly $ref?: string;
@@ -32,7 +34,12 @@ export interface ApiObject {
 export function findOpenApi(): { readonly directory: string } | { readonly missing: string } {
   try {
     const args = ['mod', 'download', '-json', `k8s.io/kubernetes@${KUBERNETES_VERSION}`];
-    const answer = execFileSync('go', args, { encoding: 'utf8', cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
+    const answer = execFileSync('go', args, {
+      encoding: 'utf8',
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: DOWNLOAD_TIMEOUT_MS,
+    });
     const { Dir } = JSON.parse(answer) as { Dir: string };
     return { directory: join(Dir, 'api/openapi-spec/v3') };
   } catch (error) {
