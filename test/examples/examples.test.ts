@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { checkParameters, parseOpaqueParameters } from '../../src/claims/opaque-parameters.ts';
 import { newCluster } from '../../src/simulator/apiserver/testing/cluster.ts';
 import { loadSysfsOverlay } from '../../src/sysfs/overlay.ts';
 import { readTopology } from '../../src/sysfs/read-topology.ts';
@@ -98,6 +99,18 @@ for (const file of files.filter((each) => !/node_allocatable|pod_level/.test(eac
       assert.equal(Number(pick(container, 'resources.requests.cpu')), total);
       assert.equal(Number(pick(container, 'resources.limits.cpu')), total);
     }
+  });
+}
+
+for (const file of files) {
+  const configs = parseObjects(readFileSync(file, 'utf8')).flatMap((object) =>
+    ['spec.config', 'spec.devices.config', 'spec.spec.devices.config'].flatMap(
+      (path) => (pick(object, path) ?? []) as object[],
+    ),
+  );
+  if (configs.length === 0) continue;
+  test(`${file}: the driver understands its opaque parameters`, () => {
+    for (const config of configs) checkParameters(parseOpaqueParameters(pick(config, 'opaque.parameters')));
   });
 }
 
