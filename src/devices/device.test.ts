@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
+import { newCluster, slice } from '../simulator/apiserver/testing/cluster.ts';
 import { type DeviceMode, enumerateDevices } from './device.ts';
 import { toSliceDevice } from './slice-device.ts';
 
@@ -153,6 +154,24 @@ test('toSliceDevice maps devices to the node’s cpu as the reference does (KEP-
   });
   assert.deepEqual(mappingOf({ kind: 'individual' }), { cpu: { mapping: { deviceMultiplier: '1' } } });
 });
+
+for (const mode of [
+  { kind: 'individual' },
+  ...(['numanode', 'socket', 'machine', 'l3cache'] as const).map(grouped),
+] satisfies DeviceMode[]) {
+  for (const fullPhysicalCores of [false, true]) {
+    const title = `${mode.kind === 'grouped' ? mode.groupBy : mode.kind}${fullPhysicalCores ? ' in whole cores' : ''}`;
+    test(`toSliceDevice makes devices that the API server takes as they are: ${title}`, () => {
+      const machine = smtMachine({ nodes: 2, cores: 2 });
+      const { devices } = enumerateDevices(machine, mode, CpuSet.of(0), { fullPhysicalCores });
+      const sent = devices.map((device) =>
+        toSliceDevice(device, machine, { exposePcieRoots: true, publishNodeAllocatable: true }),
+      );
+      const stored = newCluster().create('resourceslices', slice('node-a', sent));
+      assert.deepEqual((stored['spec'] as { devices: unknown }).devices, sent);
+    });
+  }
+}
 
 test('toSliceDevice publishes the union of the PCIe roots of a group', () => {
   const machine = smtMachine({ nodes: 2, cores: 1 });

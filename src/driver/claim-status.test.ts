@@ -28,6 +28,13 @@ test('describeClaimStatus tells the CPUs with cores, NUMA nodes and L3 caches of
   assert.match(second?.conditions[1]?.message ?? '', /CPUs 1 are of NUMA node 0; their cores have CPUs 5 besides/);
 });
 
+test('describeClaimStatus tells how and why the CPUs were chosen, where that is known', () => {
+  const claim = claimOf(CpuSet.of(0, 4));
+  const assignments = claim.assignments.map((one) => ({ ...one, policy: 'packed', why: ['Why: best fit.'] }));
+  const [device] = describeClaimStatus({ ...claim, assignments }, machine, []);
+  assert.deepEqual([device?.data['policy'], device?.data['why']], ['packed', ['Why: best fit.']]);
+});
+
 test('describeClaimStatus judges alignment by NUMA node, and drift by the health of the device', () => {
   assert.deepEqual(conditions(CpuSet.of(0, 4)), ['Ready=True', 'Aligned=True', 'Drifted=False']);
   assert.deepEqual(conditions(CpuSet.of(0, 2)), ['Ready=True', 'Aligned=False', 'Drifted=False']);

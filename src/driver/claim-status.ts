@@ -43,7 +43,7 @@ function judgeDrifted(health: DeviceHealth | undefined): StatusCondition {
 }
 
 function describeAssignment(
-  { pool, device, shareId, cpus }: Assignment,
+  { pool, device, shareId, cpus, policy, why }: Assignment,
   topology: CpuTopology,
   health: DeviceHealth | undefined,
 ): DeviceStatus {
@@ -57,6 +57,8 @@ function describeAssignment(
       cores: distinctIds(own.map(({ core }) => core)),
       numaNodes: distinctIds(own.map(({ numaNode }) => numaNode)),
       l3Caches: distinctIds(own.map(({ l3Cache }) => l3Cache)),
+      ...(policy === undefined ? {} : { policy }),
+      ...(why === undefined ? {} : { why }),
     },
     conditions: [
       { type: 'Ready', status: 'True', reason: 'Prepared', message: `CPUs ${cpus} are reserved for this claim` },
