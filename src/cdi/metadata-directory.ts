@@ -45,12 +45,15 @@ export class MetadataDirectory {
     requests: readonly { readonly request: string; readonly devices: readonly DeviceMetadata[] }[],
   ): Promise<void> {
     const { driverName, dataDirectory, cdiDirectory } = this.#options;
-    for (const { request, devices } of requests) {
+    const writes = requests.flatMap(({ request, devices }) => {
       const hostPath = join(dataDirectory, metadataFilePath(claim, request));
-      await writeWhole(hostPath, formatDeviceMetadata(driverName, claim, { request, devices }));
       const specPath = join(cdiDirectory, metadataSpecFileName(driverName, claim.uid, request));
-      await writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath }));
-    }
+      return [
+        writeWhole(hostPath, formatDeviceMetadata(driverName, claim, { request, devices })),
+        writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath })),
+      ];
+    });
+    await Promise.all(writes);
   }
 
   /** Removes a claim's metadata; none is no error. */
