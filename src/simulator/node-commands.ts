@@ -1,5 +1,4 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { FeatureGates } from './apiserver/feature-gates.ts';
 import type { FaultRule } from './apiserver/http/faults.ts';
 import type { EmbeddedNode } from './embedded-node.ts';
 import type { ContainerStatus } from './runtime/container.ts';
@@ -22,7 +21,6 @@ export type NodeCommand =
   /** Ends a container's process as a crash would. */
   | { readonly do: 'killContainer'; readonly pod: string; readonly container: string }
   | { readonly do: 'failRequests'; readonly rule: FaultRule }
-  | { readonly do: 'setFeatureGates'; readonly gates: FeatureGates }
   /** Ends another process, the driver's, when the node ends, however its parent ended. */
   | { readonly do: 'guard'; readonly pid: number };
 
@@ -104,9 +102,6 @@ export async function runNodeCommand(node: EmbeddedNode, command: NodeCommand, w
       return killContainer(node, command.pod, command.container);
     case 'failRequests':
       return apiServer.faults.failNext(command.rule);
-    case 'setFeatureGates':
-      apiServer.store.featureGates = command.gates;
-      return undefined;
     case 'guard':
       return ward.take(command.pid);
   }

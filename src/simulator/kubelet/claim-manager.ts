@@ -6,6 +6,9 @@ import { claimNameOf, isReservedFor } from '../scheduler/pod-claims.ts';
 import { KubeletFault } from './kubelet-fault.ts';
 import type { RegisteredPlugin } from './registered-plugin.ts';
 
+/** What is called of a driver. */
+type ClaimPlugin = Pick<RegisteredPlugin, 'prepare' | 'unprepare'>;
+
 type Device = NodePrepareResourcesResponse['claims'][string]['devices'][number];
 
 /** A claim as the kubelet keeps it in its checkpoint. */
@@ -70,10 +73,10 @@ function checkAnswer(
 /** Prepares and unprepares the claims of the node's pods, as the kubelet's DRA manager (1.37) does. */
 export class ClaimManager {
   readonly #store: ObjectStore;
-  readonly #findPlugin: (driverName: string) => RegisteredPlugin;
+  readonly #findPlugin: (driverName: string) => ClaimPlugin;
   readonly #infos = new Map<string, ClaimInfo>();
 
-  constructor(store: ObjectStore, findPlugin: (driverName: string) => RegisteredPlugin) {
+  constructor(store: ObjectStore, findPlugin: (driverName: string) => ClaimPlugin) {
     this.#store = store;
     this.#findPlugin = findPlugin;
   }
