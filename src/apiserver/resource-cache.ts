@@ -93,7 +93,7 @@ export class ResourceCache<T extends ApiObject> {
           this.#resourceVersion = undefined;
           continue;
         }
-        if (!this.#hasFailed) log.warn('API server not answering', { reason: errorText(error) });
+        if (!this.#hasFailed) log.warn('cannot watch the API server', { reason: errorText(error) });
         this.#hasFailed = true;
         onFailure(error);
         const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
@@ -147,7 +147,7 @@ export class ResourceCache<T extends ApiObject> {
     if (!this.#hasFailed) return;
     this.#hasFailed = false;
     backoff.reset();
-    this.#options.log.info('API server answers again');
+    this.#options.log.info('watching the API server again');
     this.#options.onChange({ isReconnected: true });
   }
 }

@@ -260,17 +260,19 @@ describe('SlicePublisher', () => {
     const warnings: string[] = [];
     const note = (message: string) => void warnings.push(message);
     const log: Log = { error: note, warn: note, info: note, debug: () => {} };
-    const publisher = newPublisher(t, { client, log });
+    let reconnects = 0;
+    const publisher = newPublisher(t, { client, log, onReconnect: () => void (reconnects += 1) });
     await publish(publisher, cpuDevices(3));
     await server.pause();
-    await eventually('noticed', () => warnings.includes('API server not answering'));
+    await eventually('noticed', () => warnings.includes('cannot watch the API server'));
     assert.equal(publisher.state.kind, 'published');
     server.store.delete('resourceslices', slicesOf(server)[0]?.metadata.name ?? '');
     server.store.forgetHistory();
     await server.resume();
     await eventually('slice is back', () => slicesOf(server).length === 1);
-    assert.ok(warnings.includes('API server answers again'));
-    assert.equal(warnings.filter((text) => text === 'API server not answering').length, 1);
+    assert.ok(warnings.includes('watching the API server again'));
+    assert.equal(reconnects, 1);
+    assert.equal(warnings.filter((text) => text === 'cannot watch the API server').length, 1);
   });
 
   it('slows down when somebody keeps removing its slices', async (t) => {

@@ -21,6 +21,8 @@ export interface SlicePublisherOptions {
   readonly nodeName: string;
   readonly log: Log;
   readonly onStateChange?: (state: SlicePublisherState) => void;
+  /** Called when the API server answers again after it did not. */
+  readonly onReconnect?: () => void;
   /** Upper end of the time before the first request, so that the nodes of a cluster do not all ask at once. */
   readonly startJitterMs?: number;
   /** How long to wait before the whole content is tried again while the cluster does not take all of it. */
@@ -72,6 +74,7 @@ export class SlicePublisher {
       log,
       onChange: ({ isReconnected }) => {
         this.#isRecheckDue ||= isReconnected;
+        if (isReconnected) options.onReconnect?.();
         this.#touch();
       },
       onFailure: (error) => void this.#failed(error),

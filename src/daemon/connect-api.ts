@@ -49,13 +49,8 @@ export interface ConnectApiOptions {
 function createStateListener({
   log,
   readiness,
-  metrics,
-}: Pick<ConnectApiOptions, 'log' | 'readiness' | 'metrics'>): (state: SlicePublisherState) => void {
-  let hasFailed = false;
+}: Pick<ConnectApiOptions, 'log' | 'readiness'>): (state: SlicePublisherState) => void {
   return (state) => {
-    const isPublished = state.kind === 'published' || state.kind === 'degraded';
-    if (hasFailed && isPublished) metrics.recordReconnect('apiserver');
-    if (isPublished) hasFailed = false;
     switch (state.kind) {
       case 'published':
         log.info('slices published', { slices: state.sliceCount, devices: state.deviceCount });
@@ -64,7 +59,6 @@ function createStateListener({
         log.warn('slices published, but not whole', { reasons: state.reasons });
         return readiness.hold('slices-published');
       case 'failing':
-        hasFailed = true;
         log.error('slices not published', { reason: state.reason });
         return readiness.fail('slices-published', state.reason);
       case 'stopped':
@@ -96,6 +90,7 @@ export async function connectApi(options: ConnectApiOptions): Promise<ApiSide> {
       log,
       startJitterMs: config.startJitterSeconds * 1_000,
       onStateChange: createStateListener(options),
+      onReconnect: () => options.metrics.recordReconnect('apiserver'),
     }),
     statuses: new ClaimStatusWriter({ client, driverName: DRIVER_NAME, log }),
     events: new EventRecorder({ client, driverName: DRIVER_NAME, nodeName: config.nodeName, log }),
