@@ -7,7 +7,7 @@ INSTALLED := $(STAMPS)/installed
 NPM := npm --silent
 SOURCES := $(shell git ls-files -co --exclude-standard src 2>/dev/null | grep -v '\.test\.ts$$') package.json hack/build.ts hack/sbom.ts
 
-.PHONY: help demo test test-e2e cluster-up cluster-down test-unit lint check build bench generate format clean
+.PHONY: help demo test test-machine test-e2e cluster-up cluster-down test-unit lint check build bench generate format clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -28,6 +28,9 @@ demo: dist/dracpu.cjs ## the main job on this very machine, against the embedded
 test: dist/dracpu.cjs ## every test this machine can run; prints what it skipped and why
 	@$(MAKE) check
 	@$(NPM) run test:all
+
+test-machine: dist/dracpu.cjs ## the tests inside an emulated machine with many sockets
+	@$(NPM) run test:machine
 
 test-e2e: $(INSTALLED) ## the suite of test/e2e against the cluster of KUBECONFIG, where the driver is installed
 	@DRACPU_E2E_TEST_IMAGE=$${DRACPU_E2E_TEST_IMAGE:-busybox:1} $(NPM) run test:e2e

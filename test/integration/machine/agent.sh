@@ -1,0 +1,20 @@
+# Runs scripts that the host asks for by number on the second serial port; several may run at once.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
+mkdir -p /dev/pts /dev/shm
+mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts
+mount -t tmpfs shm /dev/shm
+mount -t tmpfs tmp /tmp
+ln -sf /proc/self/fd /dev/fd
+ln -sf pts/ptmx /dev/ptmx
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+hostname machine
+ip link set lo up
+stty -F /dev/ttyS1 raw -echo
+exec 3<>/dev/ttyS1
+echo ready >&3
+while read -r job <&3; do
+  (
+    sh "/run/share/$job.sh" >"/run/share/$job.out" 2>"/run/share/$job.err" </dev/null 3>&-
+    echo "$job $?" >&3
+  ) &
+done
