@@ -77,11 +77,13 @@ function describeNodes({ nodes, memoryMiBPerNode, distances = [] }: MachineSpec)
 
 /** An expander bridge for each node, with one device behind a port of its own. Buses are 32 apart. */
 function describePcieRoots({ pcieRootNodes = [] }: MachineSpec): string[] {
-  return pcieRootNodes.flatMap((node, i) => [
-    ...['-device', `pxb-pcie,id=pxb${node},bus_nr=${32 * (i + 1)},bus=pcie.0,numa_node=${node}`],
-    ...['-device', `pcie-root-port,id=port${node},bus=pxb${node},chassis=${i + 1},slot=${i}`],
-    ...['-device', `virtio-rng-pci,bus=port${node}`],
-  ]);
+  return pcieRootNodes.flatMap((node, i) =>
+    [
+      ['-device', `pxb-pcie,id=pxb${node},bus_nr=${32 * (i + 1)},bus=pcie.0,numa_node=${node}`],
+      ['-device', `pcie-root-port,id=port${node},bus=pxb${node},chassis=${i + 1},slot=${i}`],
+      ['-device', `virtio-rng-pci,bus=port${node}`],
+    ].flat(),
+  );
 }
 
 function shareFolder(tag: string, path: string, isReadOnly: boolean): string[] {
@@ -95,18 +97,18 @@ function shareFolder(tag: string, path: string, isReadOnly: boolean): string[] {
 
 function describeMachine(spec: MachineSpec, { kernel, initramfs }: GuestImage, folder: string): string[] {
   return [
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     // One emulating thread is faster than one a CPU where the host has few.
-    ...['-machine', 'q35,usb=off', '-accel', 'tcg,thread=single', '-cpu', CPU_MODEL, '-smp', spec.smp],
-    ...['-m', `${spec.memoryMiBPerNode * spec.nodes.length}M`],
-    ...describeNodes(spec),
-    ...describePcieRoots(spec),
-    ...['-kernel', kernel, '-initrd', initramfs, '-append', `${FAST_BOOT} ${spec.kernelArguments ?? ''}`],
-    ...['-chardev', `file,id=console,path=${join(folder, 'console')}`, '-serial', 'chardev:console'],
-    ...['-chardev', `socket,id=jobs,path=${join(folder, 'jobs')},server=on,wait=off`, '-serial', 'chardev:jobs'],
-    ...shareFolder('hostroot', '/', true),
-    ...shareFolder('share', folder, false),
-  ];
+    ['-machine', 'q35,usb=off', '-accel', 'tcg,thread=single', '-cpu', CPU_MODEL, '-smp', spec.smp],
+    ['-m', `${spec.memoryMiBPerNode * spec.nodes.length}M`],
+    describeNodes(spec),
+    describePcieRoots(spec),
+    ['-kernel', kernel, '-initrd', initramfs, '-append', `${FAST_BOOT} ${spec.kernelArguments ?? ''}`],
+    ['-chardev', `file,id=console,path=${join(folder, 'console')}`, '-serial', 'chardev:console'],
+    ['-chardev', `socket,id=jobs,path=${join(folder, 'jobs')},server=on,wait=off`, '-serial', 'chardev:jobs'],
+    shareFolder('hostroot', '/', true),
+    shareFolder('share', folder, false),
+  ].flat();
 }
 
 /**

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, suite, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CpuSet } from '../../../src/cpuset/cpu-set.ts';
+import type { CpuSet } from '../../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import { topologyFromJson } from '../../../src/topology/topology-from-json.ts';
 import type { CpuTopology } from '../../../src/topology/topology.ts';
