@@ -58,7 +58,7 @@ function readConfig(config: OpaqueConfig, result: AllocatedDevice, action: strin
 function checkTarget(claim: Claim, config: OpaqueConfig, result: AllocatedDevice, action: string): void {
   const { requests } = config;
   const targets = claim.devices.filter((device) => !device.adminAccess && appliesTo(config, device));
-  const names = requests.length > 0 ? requests : [...new Set(targets.map(({ request }) => request))];
+  const names = [...new Set(requests.length > 0 ? requests : targets.map(({ request }) => request))];
   if (names.length > 1) {
     throw new ClaimError(
       'InvalidConfig',

@@ -15,8 +15,17 @@ const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>>
   introspect: async (program) => (await import('./introspect-command.ts')).addIntrospectCommand(program),
 };
 
+/** A reader that closes the pipe (`| head`) has what it wants: no reason to complain, nor to go on. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+}
+
 /** Runs a subcommand; its exit code becomes the process's. */
 export async function runSubcommand(name: string, argv: readonly string[]): Promise<void> {
+  endWithReader();
   const program = new Command('dracpu').version(version).exitOverride();
   const wanted = Object.hasOwn(subcommands, name) ? [name] : Object.keys(subcommands);
   for (const each of wanted) await subcommands[each]?.(program);

@@ -107,3 +107,11 @@ test('dracpu plan --batch answers lines that are no cases, and refuses files tha
   assert.deepEqual([refused.status, refused.stdout], [1, '']);
   assert.match(refused.stderr, /is no readable JSON file/);
 });
+
+test('dracpu plan --batch ends quietly when its reader has enough', { skip }, () => {
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  const plan = `"${process.execPath}" "${main}" plan --batch --topologies "${join(vectors, 'topologies.json')}"`;
+  const cases = `"${join(vectors, 'cases.jsonl')}"`;
+  const run = spawnSync('sh', ['-c', `cat ${cases} ${cases} ${cases} | ${plan} | head -n 1`], { encoding: 'utf8' });
+  assert.deepEqual([run.status, run.stderr, run.stdout.split('\n').length], [0, '', 2]);
+});
