@@ -159,12 +159,14 @@ function show(next) {
   light();
 }
 
-// The drawing fits the width it has, but is never so small that numbers cannot be read, nor much larger than drawn.
+// The drawing fits the window, but is never so small that numbers cannot be read, nor much larger than drawn.
 function fit() {
   const svg = document.querySelector('#map svg');
-  const drawn = svg.viewBox.baseVal.width;
-  const room = byId('map').clientWidth - 20;
-  svg.style.width = Math.max(drawn * 0.8, Math.min(room, drawn * 2)) + 'px';
+  const { width, height } = svg.viewBox.baseVal;
+  const room = byId('map');
+  const high = innerHeight - room.getBoundingClientRect().top - scrollY - 45;
+  const scale = Math.max(0.72, Math.min((room.clientWidth - 20) / width, high / height, 2));
+  svg.style.width = width * scale + 'px';
 }
 
 function tell(text, isLost) {
