@@ -91,7 +91,8 @@ async function gatherKubelet(config: Config, files: NodeFiles, attempt: Attempt)
   const texts: ArchiveFile[] = [];
   const states: Record<string, unknown> = {};
   for (const name of KUBELET_STATES) {
-    const text = await attempt(`kubelet ${name}`, () => files.readText(join(root, name)));
+    const text = await attempt(`kubelet ${name}`, () => files.readTextIfAny(join(root, name)));
+    states[name] = 'absent';
     if (text === undefined) continue;
     texts.push({ name: `kubelet/${name}`, text: redactText(text) });
     states[name] = await attempt(`kubelet ${name}`, async () => redact(JSON.parse(text)));

@@ -43,6 +43,16 @@ export class NodeFiles {
     });
   }
 
+  /** The text of a file that need not be there. */
+  async readTextIfAny(path: string): Promise<string | undefined> {
+    try {
+      return await this.readText(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   /** Names in a directory with what they are: "dra.sock (socket)". */
   async list(path: string): Promise<string[]> {
     return this.#try(path, async (real) => {

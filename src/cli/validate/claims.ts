@@ -224,7 +224,7 @@ function locateParameter(parameters: Field, message: string): Issue {
   const [, path = '', unknownKey] =
     /^(apiVersion|cpuConfig(?:\.\w+)?)(?: has the unknown key "([^"]*)")?/.exec(state) ?? [];
   const steps = [...path.split('.').filter((step) => step !== ''), ...(unknownKey === undefined ? [] : [unknownKey])];
-  return parameters.at(...steps).issue('error', want, `the driver refuses it: ${state}`);
+  return parameters.at(...steps).issue('error', want, `correct it, or the driver refuses the claim: ${state}`);
 }
 
 function readCpusetSize(parameters: unknown): number | undefined {
