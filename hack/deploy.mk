@@ -20,7 +20,6 @@ DRACPU_E2E_RESERVED_CPUS ?= 0
 DRACPU_E2E_NODE_ALLOCATABLE_MAPPING ?= false
 # Any text makes ci-kind-setup and test-e2e-kind say what they do.
 DRACPU_E2E_VERBOSE ?=
-export DRACPU_E2E_CPU_DEVICE_MODE DRACPU_E2E_CPU_GROUP_BY DRACPU_E2E_RESERVED_CPUS DRACPU_E2E_VERBOSE
 export IMAGE_REPO TAG OVERRIDE_IMAGE
 
 # Ends a recipe with the reason when a program is not there: $(call need,PROGRAM,WHERE TO GET IT)
@@ -90,4 +89,5 @@ delete-kind-cluster: ## remove the kind cluster
 	@kind delete cluster --name $(CLUSTER_NAME)
 
 test-e2e-kind: ci-kind-setup ## the end-to-end suite on a new kind cluster
-	@$(MAKE) test-e2e
+	@$(MAKE) test-e2e DRACPU_E2E_CPU_DEVICE_MODE=$(DRACPU_E2E_CPU_DEVICE_MODE) \
+		DRACPU_E2E_CPU_GROUP_BY=$(DRACPU_E2E_CPU_GROUP_BY) DRACPU_E2E_RESERVED_CPUS=$(DRACPU_E2E_RESERVED_CPUS)
