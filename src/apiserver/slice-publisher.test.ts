@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ResourceV1Api } from '@kubernetes/client-node';
+import { smtMachine } from '../claims/testing/fixtures.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { enumerateDevices } from '../devices/device.ts';
+import { toSliceDevice } from '../devices/slice-device.ts';
 import type { Log } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import type { ApiServer } from '../simulator/apiserver/api-server.ts';
+import { claim, pod } from '../simulator/apiserver/testing/cluster.ts';
+import { Scheduler } from '../simulator/scheduler/scheduler.ts';
 import type { SlicePublisher } from './slice-publisher.ts';
 import type { SlicePublisherState } from './slice-publisher-state.ts';
 import { cpuDevices, groupedDevice, newCluster, newPublisher, officialConfig } from './testing/cluster.ts';
@@ -148,6 +154,31 @@ describe('SlicePublisher', () => {
     assert.deepEqual(slicesOf(server), []);
     server.store.create('nodes', { metadata: { name: 'ip-10-0-0-1.ec2.internal' } });
     await untilState(publisher, 'published');
+  });
+
+  it('S4: publishes the NUMA node under the standard and both older names, and claims find it by each', async (t) => {
+    const { server, client } = await newCluster(t);
+    const { store } = server;
+    store.create('deviceclasses', { metadata: { name: 'dra.cpu' }, spec: {} });
+    const machine = smtMachine({ nodes: 2, cores: 2 });
+    const { devices } = enumerateDevices(machine, { kind: 'grouped', groupBy: 'numanode' }, CpuSet.empty);
+    const publisher = newPublisher(t, { client });
+    await publish(
+      publisher,
+      devices.map((device) => toSliceDevice(device, machine, { exposePcieRoots: false })),
+    );
+    const scheduler = Scheduler.start(store);
+    t.after(() => scheduler.stop());
+    const names = ['["resource.kubernetes.io"].numaNode', '["dra.cpu"].numaNodeID', '["dra.net"].numaNode'];
+    for (const [index, name] of names.entries()) {
+      const selectors = [{ cel: { expression: `device.attributes${name} == 1` } }];
+      store.create('resourceclaims', claim(`c${index}`, { selectors, capacity: { requests: { 'dra.cpu/cpu': '1' } } }));
+      store.create('pods', pod(`p${index}`, { resourceClaims: [{ name: 'cpu', resourceClaimName: `c${index}` }] }));
+      const { device } = await eventually(`c${index} is allocated`, () => {
+        return store.get('resourceclaims', `c${index}`).status?.allocation?.devices?.results?.[0];
+      });
+      assert.equal(device, 'cpudevnuma001');
+    }
   });
 
   it('S5: names the gate of a field that the cluster drops, without writing again and again', async (t) => {
