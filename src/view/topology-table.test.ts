@@ -35,6 +35,12 @@ test('formatTopologyTable fits the largest machines on a page, no line longer th
   }
 });
 
+test('formatTopologyTable shows CPUs of sockets that take turns by their step', () => {
+  const text = linesOf('xeon-snc2-alternating').join('\n');
+  assert.match(text, /^0 +0 +0 \(38\.5 MiB, shared\) +0-52 by 4 +standard +2 +0-52 by 4 \+ 56-108 by 4$/m);
+  assert.match(text, /^pci0000:20 +2 +2-110 by 4$/m);
+});
+
 test('formatTopologyTable tells apart kinds of core, marks shared caches and lists nodes without CPUs', () => {
   assert.match(
     linesOf('i9-13900k').join('\n'),

@@ -23,11 +23,26 @@ export interface TableOptions {
   readonly allProblems?: boolean;
 }
 
+/** Lists longer than this are shown by their step where they have one: sockets that take turns make long lists. */
+const LIST_LENGTH_MAX = 24;
+
+/** "0-7", or "0-52 by 4" for a long list of numbers with one step between them. */
+function formatNumbers(numbers: CpuSet): string {
+  const list = numbers.toString();
+  if (list.length <= LIST_LENGTH_MAX) return list;
+  const [first = 0, second = 0, ...rest] = numbers;
+  const step = second - first;
+  const isRegular = rest.every((number, i) => number === second + (i + 1) * step);
+  return isRegular && step > 1 ? `${first}-${numbers.last} by ${step}` : list;
+}
+
 /** The CPUs of like cores: all first threads, then all second ones, "0-7 + 64-71". */
 function formatThreads(cores: readonly Core[]): string {
   const threads = cores.map(({ cpus }) => cpus.toArray());
   const most = Math.max(...threads.map(({ length }) => length));
-  return Array.from({ length: most }, (_, t) => CpuSet.from(threads.flatMap((cpus) => cpus[t] ?? []))).join(' + ');
+  return Array.from({ length: most }, (_, t) =>
+    formatNumbers(CpuSet.from(threads.flatMap((cpus) => cpus[t] ?? []))),
+  ).join(' + ');
 }
 
 function formatCache({ l3Cache, isShared }: CachePicture): string {
@@ -44,7 +59,7 @@ function listCacheRows({ typeOf }: MachinePicture, cache: CachePicture): string[
     const numbers = CpuSet.from(cores.map(({ core }) => core));
     const [first] = cores;
     const type = first ? typeOf(first) : 'standard';
-    return [formatCache(cache), `${numbers}`, type, `${first?.cpus.size ?? 0}`, formatThreads(cores)];
+    return [formatCache(cache), formatNumbers(numbers), type, `${first?.cpus.size ?? 0}`, formatThreads(cores)];
   });
 }
 
@@ -82,7 +97,11 @@ function listDistances({ numaNodes }: CpuTopology): string[] {
 
 function listPcieRoots({ pcieRoots }: CpuTopology): string[] {
   if (pcieRoots.length === 0) return [];
-  const rows = pcieRoots.map(({ pcieRoot, numaNode, cpus }) => [pcieRoot, `${numaNode ?? '-'}`, `${cpus}` || '-']);
+  const rows = pcieRoots.map(({ pcieRoot, numaNode, cpus }) => [
+    pcieRoot,
+    `${numaNode ?? '-'}`,
+    formatNumbers(cpus) || '-',
+  ]);
   return ['', ...formatTable(['PCIE ROOT', 'NODE', 'LOCAL CPUS'], rows)];
 }
 
