@@ -6,7 +6,7 @@ CLUSTER_DIR=${CLUSTER_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dracpu-cluster}
 PACKAGES=$CLUSTER_DIR/packages # unpacked Debian packages, kept
 STATE=$CLUSTER_DIR/state       # everything else; cluster-down removes it
 KUBE_BIN=${KUBE_BIN:-$CLUSTER_DIR/kubernetes}
-NODE=${NODE:-node1}
+NODE=node1
 
 # The node's address is one end of a veth pair whose other end is outside, so that clients outside reach the API server.
 # The address of the service "kubernetes" lies on the namespace's loopback interface: no kube-proxy is needed.

@@ -7,7 +7,10 @@ cd "$HERE/../.."
 IMAGE_ARCHIVE=${IMAGE_ARCHIVE:-dist/dra-driver-cpu.tar}
 [ -s "$IMAGE_ARCHIVE" ] || die "no image archive '$IMAGE_ARCHIVE': run 'make image', or set IMAGE_ARCHIVE"
 "$HERE/load-image.sh" "$IMAGE_ARCHIVE"
+# Another image of the same name must have new pods.
+digest=$(sha256sum <"$IMAGE_ARCHIVE" | cut -c1-16)
 helm=$(npm --silent exec -- node hack/helm.ts)
 export KUBECONFIG=$STATE/kubeconfig
 "$helm" upgrade --install dracpu "deployment/helm/dra-driver-cpu" --namespace kube-system \
-  --set fullnameOverride=dracpu --set podLabels.app=dracpu --wait --timeout 2m "$@" >&2
+  --set fullnameOverride=dracpu --set podLabels.app=dracpu \
+  --set-string podAnnotations.image-archive="$digest" --wait --timeout 2m "$@" >&2

@@ -65,12 +65,12 @@ export class Story {
   static async begin(t: TestContext, cluster: Cluster): Promise<Story> {
     const { metadata } = await cluster.core.createNamespace({ body: { metadata: { generateName: 'dracpu-e2e-' } } });
     const name = metadata?.name ?? '';
+    // The next test needs the CPUs back, not the name: the namespace may take its time.
     t.after(async () => {
+      const pods = async () => (await cluster.core.listNamespacedPod({ namespace: name })).items;
+      await cluster.core.deleteCollectionNamespacedPod({ namespace: name });
+      await poll(`the end of the pods of namespace ${name}`, async () => (await pods()).length === 0);
       await cluster.core.deleteNamespace({ name });
-      await poll(`the end of namespace ${name}`, async () => {
-        const { items } = await cluster.core.listNamespace();
-        return !items.some((namespace) => namespace.metadata?.name === name);
-      });
     });
     const [mode, devices] = [await cluster.deviceMode(), await cluster.devices()];
     await poll('the service account of a new namespace', async () =>
