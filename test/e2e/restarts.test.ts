@@ -29,6 +29,11 @@ async function runPair(story: Story): Promise<Pair> {
   return { exclusive, cpus, shared, pool };
 }
 
+/** Commands can be run in containers again. */
+async function waitForExec(story: Story, pod: V1Pod): Promise<void> {
+  await poll('a command in a container after the restart', async () => Boolean(await story.cpusOf(pod)));
+}
+
 /** Neither container was restarted, the claim's CPUs are where they were, and the other container keeps off them. */
 async function assertUndisturbed(story: Story, { exclusive, cpus, shared }: Pair): Promise<void> {
   for (const pod of [exclusive, shared]) {
@@ -90,6 +95,7 @@ describe('restarts', { skip: skipSuite }, () => {
     const story = await Story.begin(t, cluster);
     const pair = await runPair(story);
     if (!(await restartComponent(t, cluster, 'kubelet'))) return;
+    await waitForExec(story, pair.shared);
     await assertUndisturbed(story, pair);
     await assertServes(story, pair);
   });
@@ -98,7 +104,7 @@ describe('restarts', { skip: skipSuite }, () => {
     const story = await Story.begin(t, cluster);
     const pair = await runPair(story);
     if (!(await restartComponent(t, cluster, 'containerd'))) return;
-    await poll('exec after the restart', async () => Boolean(await story.cpusOf(pair.shared)));
+    await waitForExec(story, pair.shared);
     await assertUndisturbed(story, pair);
     await assertServes(story, pair);
   });
