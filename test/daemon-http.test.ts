@@ -30,6 +30,7 @@ async function findFreePort(): Promise<number> {
 }
 
 interface CpuMap {
+  runtime: string;
   cpus: { claimed: string; free: string };
   claims: { claim: string; cpus: string; containers: string[] }[];
   conditions: { name: string; ok: boolean }[];
@@ -78,6 +79,7 @@ describe('the driver’s HTTP server on an embedded node', { timeout: 240_000 },
     assert.deepEqual(await ask('/healthz'), { status: 200, body: 'ok' });
     assert.deepEqual(await ask('/livez'), { status: 200, body: 'ok' });
     assert.match((await ask('/topology')).body, /<title>CPUs of /);
+    assert.match((await readMap()).runtime, /^embedded v[\d.]+, NRI v[\d.]+$/);
   });
 
   it('C7: shows the claim of a pod in map and metrics while it is there, and one log line for each decision', async () => {

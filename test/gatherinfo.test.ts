@@ -27,6 +27,11 @@ const SECRETS = {
   cdi: 'hunter2-in-a-cdi-file',
 };
 
+const PAGES: Readonly<Record<string, string>> = {
+  '/readyz': '[+]started ok\nready\n',
+  '/topology.json?machine=no': '{"runtime":"containerd v2.1.4, NRI 0.10.0"}\n',
+};
+
 interface Report {
   layoutVersion: string;
   cpuDetails: { topology: Record<string, unknown>; cpus: Record<string, unknown>[] };
@@ -34,7 +39,7 @@ interface Report {
   allocations: unknown[];
   kubelet: { cpu_manager_state: { policyName: string }; pluginsRegistry: string[] };
   readiness: string[];
-  nri: { is: string };
+  nri: { is: string; runtime: string };
   resourceClaims: { metadata: { name: string } }[];
   resourceSlices: { metadata: { name: string } }[];
   pods: { spec: { containers: { env: { name: string; value: string }[] }[] } }[];
@@ -96,9 +101,7 @@ describe('dracpu gatherinfo', () => {
 
   before(async () => {
     root = await mkdtemp(join(tmpdir(), 'gather-'));
-    pages = createServer(({ url }, response) =>
-      response.end(url === '/readyz' ? '[+]started ok\nready\n' : `page ${url}\n`),
-    );
+    pages = createServer(({ url }, response) => response.end(PAGES[url ?? ''] ?? `page ${url}\n`));
     await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
     await writeNode(root, `127.0.0.1:${(pages.address() as AddressInfo).port}`);
     api = await ApiServer.start();
@@ -146,7 +149,7 @@ describe('dracpu gatherinfo', () => {
     assert.equal(report.kubelet.cpu_manager_state.policyName, 'none');
     assert.deepEqual(report.kubelet.pluginsRegistry, ['other-reg.sock']);
     assert.deepEqual(report.readiness, ['[+]started ok', 'ready']);
-    assert.equal(report.nri.is, 'absent');
+    assert.deepEqual([report.nri.is, report.nri.runtime], ['absent', 'containerd v2.1.4, NRI 0.10.0']);
     assert.equal(report.node.metadata.name, 'worker');
     assert.deepEqual(
       report.resourceSlices.map(({ metadata }) => metadata.name),

@@ -24,6 +24,7 @@ import { HealthMonitor } from './health-monitor.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
 import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
+import type { RuntimeInfo } from '../nri/index.ts';
 import { Pinning } from './pinning.ts';
 import { Preflight } from './preflight.ts';
 import { DRIVER_NAME } from './read-machine.ts';
@@ -100,6 +101,10 @@ function createPinning(
       }
     },
   });
+}
+
+function describeRuntime({ name, version: release, nriVersion = 'unknown' }: RuntimeInfo): string {
+  return `${name} ${release}, NRI ${nriVersion}`;
 }
 
 function createClaimService(
@@ -248,6 +253,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   const readState = (): NodeState => ({
     nodeName: config.nodeName,
     version,
+    runtime: pinning.runtime && describeRuntime(pinning.runtime),
     topology: foundation.machine.topology,
     ledger: foundation.ledger,
     containers: pinning.containers.placed,

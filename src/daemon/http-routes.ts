@@ -1,7 +1,9 @@
 import type { Metrics } from '../metrics/metrics.ts';
 import type { MetricsState } from '../metrics/metrics-state.ts';
 import { describeCpuMap, type NodeState } from '../view/cpu-map.ts';
+import type { CpuTopology } from '../topology/topology.ts';
 import { renderMapPage } from '../view/map-page.ts';
+import { drawMachine } from '../view/topology-svg.ts';
 import { measureUsage } from './cpu-usage.ts';
 import { createHealthRoutes } from './health-routes.ts';
 import type { HttpRoute } from './http-server.ts';
@@ -39,18 +41,29 @@ const NOT_YET = {
   body: 'the topology is not read yet\n',
 } as const;
 
+/** Draws each topology once: a large one takes tens of milliseconds, in which nobody else is answered. */
+function createMapRenderer(): (state: NodeState) => string {
+  let last: { readonly topology: CpuTopology; readonly machine: string } | undefined;
+  return (state) => {
+    const { topology } = state;
+    if (last?.topology !== topology) last = { topology, machine: drawMachine(topology) };
+    return renderMapPage(state, last.machine);
+  };
+}
+
 /**
  * Everything the driver serves over HTTP: `/metrics`, the probes, and the map of who owns which CPU as a page and as JSON
  * (`?machine=no` leaves out the machine itself).
  */
 export function createHttpRoutes(sources: HttpSources): Readonly<Record<string, HttpRoute>> {
   const { metrics, readState } = sources;
+  const renderMap = createMapRenderer();
   return {
     '/metrics': async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.scrape() }),
     ...createHealthRoutes(sources),
     '/topology': () => {
       const state = readState();
-      return state ? { status: 200, contentType: 'text/html; charset=utf-8', body: renderMapPage(state) } : NOT_YET;
+      return state ? { status: 200, contentType: 'text/html; charset=utf-8', body: renderMap(state) } : NOT_YET;
     },
     '/topology.json': (url) => {
       const state = readState();

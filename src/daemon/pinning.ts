@@ -12,6 +12,7 @@ import {
   type HookReport,
   NriPlugin,
   type NriPluginState,
+  type RuntimeInfo,
   type UnsolicitedUpdates,
   updateThroughSynchronize,
 } from '../nri/index.ts';
@@ -66,6 +67,7 @@ export class Pinning {
   readonly #drift: DriftWatch;
   readonly #gate = new PinningGate();
   #lastReport: DriftReport | undefined;
+  #runtime: RuntimeInfo | undefined;
   #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(options: PinningOptions) {
@@ -113,6 +115,11 @@ export class Pinning {
     return this.#lastReport;
   }
 
+  /** The container runtime that was met last; undefined before any was. */
+  get runtime(): RuntimeInfo | undefined {
+    return this.#runtime;
+  }
+
   /** Begins to connect and to watch. Does nothing when already started. */
   start(): void {
     if (this.#run) return;
@@ -143,6 +150,7 @@ export class Pinning {
 
   #followState(state: NriPluginState): void {
     if (state.kind === 'synchronized') {
+      this.#runtime = state.runtime;
       const [first] = this.containers.unverified;
       if (first) this.#gate.close(`the claim of running container ${first.facts.podName} must first be checked`);
       void this.#adopt();

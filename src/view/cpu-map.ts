@@ -20,6 +20,8 @@ export interface NodeState {
   readonly nodeName: string;
   /** The driver's release. */
   readonly version: string;
+  /** The container runtime that was met last, such as "containerd v2.1.4"; undefined before any was. */
+  readonly runtime?: string | undefined;
   readonly topology: CpuTopology;
   readonly ledger: Pick<Ledger, 'supply' | 'free' | 'taken' | 'sharedPool' | 'claims'>;
   readonly containers: readonly MappedContainer[];
@@ -39,7 +41,7 @@ function describeContainer({ podNamespace, podName, name }: MappedContainer): st
  * @param withTopology false leaves out the machine itself, which seldom changes and is most of the text.
  */
 export function describeCpuMap(state: NodeState, { withTopology }: { readonly withTopology: boolean }): object {
-  const { nodeName, version, topology, ledger, containers, conditions, findings } = state;
+  const { nodeName, version, runtime, topology, ledger, containers, conditions, findings } = state;
   const { online, offline, isolated } = topology;
   const { supply, free, taken, sharedPool } = ledger;
   return {
@@ -47,6 +49,7 @@ export function describeCpuMap(state: NodeState, { withTopology }: { readonly wi
     kind: 'CPUMap',
     node: nodeName,
     version,
+    runtime,
     summary: summarizeMachine(topology),
     cpus: { online, offline, isolated, reserved: supply.reserved, claimed: taken, free, sharedPool },
     claims: ledger.claims.map(({ uid, namespace, name, cpus, assignments }) => ({

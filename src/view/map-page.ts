@@ -33,8 +33,9 @@ const COUNTS = [
 /**
  * The page `/topology`: the machine with every CPU in the colour of the claim that holds it, kept up to date by
  * `/topology.json` beside it. One HTML document that needs no other file.
+ * @param machine the drawing of the state's topology, for callers that have it already.
  */
-export function renderMapPage(state: NodeState): string {
+export function renderMapPage(state: NodeState, machine = drawMachine(state.topology)): string {
   const title = escapeText(`CPUs of ${state.nodeName}`);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -44,7 +45,7 @@ export function renderMapPage(state: NodeState): string {
 <ul id="conditions" aria-label="Readiness"></ul><ul id="findings" aria-label="Warnings"></ul>
 <div id="bar" aria-hidden="true"></div><ul id="counts" aria-label="CPUs">${COUNTS}</ul>
 <noscript><p style="padding:0 20px">This page is painted by a script. Without one, read <a href="topology.json">topology.json</a>.</p></noscript>
-${RESERVED_PATTERN}<main><div id="map">${drawMachine(state.topology)}</div>
+${RESERVED_PATTERN}<main><div id="map">${machine}</div>
 <aside><h2>Claims (<span id="claim-count"></span>)</h2>
 <input id="filter" type="search" placeholder="find a claim, a pod or a CPU number" aria-label="Find a claim, a pod or a CPU number">
 <p id="no-claims" class="soft">No claim holds a CPU of this node.</p><ul id="claims"></ul>

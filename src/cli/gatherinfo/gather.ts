@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { type Environment, parseConfig } from '../../config/parse-config.ts';
 import { invariant } from '../../lib/invariant.ts';
@@ -112,6 +112,18 @@ async function gatherPages({ bindAddress }: Config, attempt: Attempt): Promise<A
   return pages;
 }
 
+/** The container runtime that the driver has met, as its map of the CPUs tells. */
+function readRuntime(pages: readonly ArchiveFile[]): string | undefined {
+  try {
+    const map: unknown = JSON.parse(pages.find(({ name }) => name === 'driver/cpu-map.json')?.text ?? '{}');
+    const { runtime } = map as { runtime?: unknown };
+    return typeof runtime === 'string' ? runtime : undefined;
+  } catch {
+    // Another program answered on the driver's port; its page is in the archive.
+    return undefined;
+  }
+}
+
 /**
  * Gathers what is needed to understand the driver on this node. What cannot be had is listed among the report's problems; nothing
  * is changed anywhere.
@@ -152,7 +164,7 @@ export async function gatherInfo(options: GatherOptions): Promise<Gathered> {
     readiness,
     allocations: cdi?.allocations,
     cdi: cdi && { directory: config.cdiDirectory, files: cdi.names, unreadable: cdi.unreadable },
-    nri: { directory: dirname(config.nriSocket), socket: config.nriSocket, is: socket ?? 'absent' },
+    nri: { socket: config.nriSocket, is: socket ?? 'absent', runtime: readRuntime(pages) },
     kubelet,
     ...(redact(cluster) as Record<string, unknown>),
     topologyProblems: topology?.problems,

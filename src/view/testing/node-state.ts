@@ -29,6 +29,7 @@ export function nodeState(
   return {
     nodeName: 'worker',
     version: '0.1.0',
+    runtime: 'containerd v2.1.4',
     topology,
     ledger,
     containers,
