@@ -1,7 +1,7 @@
 /** `dracpu topology` as a program: what it prints, where, and its exit codes. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -99,3 +99,11 @@ for (const [name, args, status, message] of [
     assert.ok(result.stderr.includes(message), result.stderr);
   });
 }
+
+test('docs/topology.md shows what dracpu topology prints', () => {
+  const docs = new URL('../docs/', import.meta.url);
+  const page = readFileSync(new URL('topology.md', docs), 'utf8');
+  assert.ok(page.includes(run(['--machine', 'xeon-8490h-snc4']).stdout));
+  const picture = readFileSync(new URL('images/topology-i9-13900k.svg', docs), 'utf8');
+  assert.equal(picture, run(['--machine', 'i9-13900k', '-o', 'svg']).stdout);
+});
