@@ -19,33 +19,41 @@ export interface BundledPackage extends Component {
   readonly purl: string;
   /** Its folder below node_modules. */
   readonly directory: string;
+  /** Those of its files that are in the bundle. */
+  readonly files: readonly string[];
 }
 
 /** The packages behind a bundle's inputs, by name. @param inputs paths from the root, such as "node_modules/a/b.js". */
 export function findBundledPackages(inputs: Iterable<string>): readonly BundledPackage[] {
-  const directories = new Set<string>();
+  const directories = new Map<string, string[]>();
   for (const input of inputs) {
     const [directory] = input.match(/^(.*\/)?node_modules\/(@[^/]+\/)?[^/]+/) ?? [];
-    if (directory !== undefined) directories.add(directory);
+    if (directory !== undefined) directories.set(directory, [...(directories.get(directory) ?? []), input]);
   }
-  const packages = [...directories].map((directory): BundledPackage => {
+  const packages = [...directories].map(([directory, files]): BundledPackage => {
     const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Component;
-    return { name, version, license, directory, purl: `pkg:npm/${name.replace('@', '%40')}@${version}` };
+    return { name, version, license, directory, files, purl: `pkg:npm/${name.replace('@', '%40')}@${version}` };
   });
   return packages.sort((a, b) => (a.purl < b.purl ? -1 : 1));
 }
 
+/** The comments about copyright in a package's files, each once: all there is where a package brings no file of its own. */
+function readComments(files: readonly string[]): readonly string[] {
+  const comments = files.flatMap((file) => readFileSync(file, 'utf8').match(/(?:^\/\/.*\n)+|\/\*[^]*?\*\//gm) ?? []);
+  const texts = comments.map((comment) => comment.replaceAll(/^ ?(?:\/\/|\/?\*+\/?) ?/gm, '').trim());
+  return [...new Set(texts.filter((text) => /copyright/i.test(text)))];
+}
+
 /** The licences and notices of packages as one text. */
 export function formatNotices(packages: readonly BundledPackage[]): string {
-  const sections = packages.map(({ name, version, license, directory }) => {
+  const sections = packages.map(({ name, version, license, directory, files }) => {
     const texts = readdirSync(directory)
       .filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
       .sort()
       .map((file) => readFileSync(join(directory, file), 'utf8').trim());
     const head = `${name} ${version} (${license})`;
-    return [head, '-'.repeat(head.length), '', texts.join('\n\n') || 'The package brings no text of its licence.'].join(
-      '\n',
-    );
+    const notices = texts.length > 0 ? texts : readComments(files);
+    return [head, '-'.repeat(head.length), '', notices.join('\n\n')].join('\n');
   });
   const head = 'dracpu contains these packages, each under its own licence.';
   return `${[head, ...sections].join('\n\n\n')}\n`;

@@ -121,4 +121,7 @@ test('the bill of materials lists every bundled package with its licence, Node a
   for (const { name, licenses } of sbom.components) assert.ok(licenses[0]?.expression, name);
   const notices = readFileSync('dist/THIRD-PARTY-NOTICES.txt', 'utf8');
   for (const { name } of bundled) assert.ok(notices.includes(`\n${name} `), name);
+  const [, ...sections] = notices.split(/\n\n\n(?=[^\n]+\n-+\n)/);
+  assert.equal(sections.length, bundled.length);
+  for (const section of sections) assert.match(section, /copyright/i, section.slice(0, 50));
 });
