@@ -59,6 +59,17 @@ describe('ResourceCache', () => {
     assert.equal(server.counts.of('list', 'nodes'), 2);
   });
 
+  it('slows down when the server forgets ever again', async (t) => {
+    const { server, cache } = await newCache(t);
+    server.faults.failNext({ answer: 'Expired', verb: 'watch', times: 10 });
+    const startedMs = performance.now();
+    cache.start();
+    await eventually('watching', () => server.counts.of('watch', 'nodes') === 11);
+    // 2.5 + 5 + 10 ms and seven times 10 ms at least.
+    assert.ok(performance.now() - startedMs > 80);
+    assert.equal(server.counts.of('list', 'nodes'), 11);
+  });
+
   it('keeps the newer of two states, whoever tells them', async (t) => {
     const { server, cache } = await newCache(t);
     cache.start();

@@ -23,6 +23,8 @@ export interface ResourceCacheOptions {
 const WATCH_DURATION_MS = 300_000;
 /** A watch that ends sooner than this did not end because its time was over. */
 const SHORT_WATCH_MS = 1_000;
+/** After so long a watch the next failure is a first one. */
+const CALM_MS = 60_000;
 /** The API server is asked again within half a minute once it is back, by a whole cluster's nodes at different times. */
 const RETRY: BackoffOptions = { initialMs: 2_000, maxMs: 30_000 };
 
@@ -80,26 +82,38 @@ export class ResourceCache<T extends ApiObject> {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { log, address, onFailure, random } = this.#options;
+    const { random } = this.#options;
     const retry = this.#options.retry ?? RETRY;
     const backoff = new Backoff({ ...retry, ...(random === undefined ? {} : { random }) });
     while (!signal.aborted) {
+      const startedMs = performance.now();
+      let waitMs: number | undefined;
       try {
         await this.#listAndWatch(signal, backoff);
       } catch (error) {
         if (signal.aborted) return;
-        if (hasReason(error, 'Expired')) {
-          log.debug('watch too far behind, listing again', { resource: describeAddress(address) });
-          this.#resourceVersion = undefined;
-          continue;
-        }
-        if (!this.#hasFailed) log.warn('cannot watch the API server', { reason: errorText(error) });
-        this.#hasFailed = true;
-        onFailure(error);
-        const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-        await sleep(askedMs + backoff.nextMs(), signal);
+        waitMs = this.#failed(error);
       }
+      const lastedMs = performance.now() - startedMs;
+      if (lastedMs > CALM_MS) backoff.reset();
+      // Nor must a server that ends watches at once be asked again at once.
+      if (lastedMs < SHORT_WATCH_MS) waitMs ??= 0;
+      if (waitMs !== undefined) await sleep(waitMs + backoff.nextMs(), signal);
     }
+  }
+
+  /** Takes note of a failure; how long the server asks to be left alone. */
+  #failed(error: unknown): number {
+    const { log, address, onFailure } = this.#options;
+    if (hasReason(error, 'Expired')) {
+      log.debug('watch too far behind, listing again', { resource: describeAddress(address) });
+      this.#resourceVersion = undefined;
+      return 0;
+    }
+    if (!this.#hasFailed) log.warn('cannot watch the API server', { reason: errorText(error) });
+    this.#hasFailed = true;
+    onFailure(error);
+    return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
   }
 
   async #listAndWatch(signal: AbortSignal, backoff: Backoff): Promise<void> {
@@ -110,7 +124,6 @@ export class ResourceCache<T extends ApiObject> {
       this.#replace(list.items, list.resourceVersion);
       this.#recovered(backoff);
     }
-    const startedMs = performance.now();
     const events = client.watch<T>(address, {
       ...selection,
       resourceVersion: this.#resourceVersion ?? '',
@@ -128,8 +141,6 @@ export class ResourceCache<T extends ApiObject> {
       else this.note(event.object);
       this.#options.onChange({ isReconnected: false });
     }
-    // A server that ends watches at once must not be asked again at once.
-    if (performance.now() - startedMs < SHORT_WATCH_MS) await sleep(backoff.nextMs(), signal);
   }
 
   #replace(items: readonly T[], resourceVersion: string): void {
