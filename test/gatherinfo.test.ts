@@ -208,6 +208,14 @@ describe('dracpu gatherinfo', () => {
     }
   });
 
+  it('is also there by the reference’s name, and with one dash', async () => {
+    const path = join(root, 'dracpu-gatherinfo');
+    await symlink(MAIN, path);
+    const env = { ...process.env, HOST_ROOT: root };
+    const { stdout } = await run(process.execPath, [path, '-stdout'], { env });
+    assert.equal((parse(stdout) as Report).driverConfig.hostnameOverride, 'worker');
+  });
+
   it('refuses --stdout together with --output-dir', async () => {
     await assert.rejects(gather('--stdout', '--output-dir=/tmp'), { code: 2, stdout: '' });
   });

@@ -57,6 +57,6 @@ ${RESERVED_PATTERN}<main><div id="map">${machine}</div>
 `;
 }
 
-function describeSummary({ version, topology }: NodeState): string {
-  return `${summarizeMachine(topology)} · dracpu ${version}`;
+function describeSummary({ version, runtime, topology }: NodeState): string {
+  return [summarizeMachine(topology), `dracpu ${version}`, runtime].filter((part) => part !== undefined).join(' · ');
 }
