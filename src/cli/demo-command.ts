@@ -22,10 +22,11 @@ function ownProgram(): Program {
 /** Says how to go on by hand and waits to be interrupted. */
 async function keepRunning(cluster: LocalCluster, stop: AbortSignal, write: (line: string) => void): Promise<void> {
   const { kubeconfig, cdiDirectory } = cluster.node.ready;
+  const pod = (await cluster.listContainers()).at(-1)?.podName;
   write('');
   write(`Everything keeps running until you press Ctrl-C. The kubeconfig is ${kubeconfig}; try`);
   write(`  kubectl --kubeconfig ${kubeconfig} get pods,resourceclaims,resourceslices`);
-  write(`  kubectl --kubeconfig ${kubeconfig} delete pod late`);
+  write(`  kubectl --kubeconfig ${kubeconfig} delete pod ${pod}`);
   write(`  cat ${cdiDirectory}/*.json`);
   if (!stop.aborted) await once(stop, 'abort');
 }

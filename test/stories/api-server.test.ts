@@ -42,12 +42,11 @@ describe('Driver and node as two processes: API server', { skip: skipReason }, (
     await createClaimedPod(cluster, 'db', 4);
     const own = await cpusOf(cluster, 'db');
     const device = await waitFor('the status of claim db', async () => {
-      const counts = (await cluster.node.call({ do: 'countRequests' })) as Record<string, number>;
-      if (counts['patch resourceclaims/status'] === undefined) return undefined;
-      assert.equal(counts['patch resourceclaims/status'], 1);
-      assert.equal(counts['get resourceclaims'], 2);
-      return (await cluster.api.find('resourceclaims', 'db'))?.status?.devices?.[0];
+      return (await cluster.api.list('resourceclaims'))[0]?.status?.devices?.[0];
     });
+    const counts = (await cluster.node.call({ do: 'countRequests' })) as Record<string, number>;
+    assert.equal(counts['patch resourceclaims/status'], 1);
+    assert.equal(counts['get resourceclaims'], 2);
     assert.equal(device.data?.['cpuset'], own);
   });
 
