@@ -5,7 +5,7 @@ import { parseCpuList } from '../src/cpuset/parse.ts';
 import type { PreparedClaim } from '../src/simulator/demo/cluster-state.ts';
 import { readPreparedClaims } from '../src/simulator/demo/cluster-state.ts';
 import { deviceClass, pod, resourceClaim } from '../src/simulator/demo/demo-objects.ts';
-import { LocalCluster, waitFor } from '../src/simulator/local-cluster.ts';
+import { LocalCluster, type StartDriverOptions, waitFor } from '../src/simulator/local-cluster.ts';
 import type { Program } from '../src/simulator/node-process.ts';
 
 const BUNDLE = 'dist/dracpu.cjs';
@@ -19,15 +19,22 @@ export const skipReason = existsSync(BUNDLE) ? false : `${BUNDLE} is not built; 
 /** A machine that is only described: 8 CPUs in one NUMA node. */
 const MACHINE = 'pack:1 numa:1 core:8';
 
+interface StoryOptions {
+  /** The kubelet's waits, as of --timing. */
+  readonly timing?: string;
+  readonly nodeArgs?: string[];
+  readonly driver?: StartDriverOptions;
+}
+
 /** An embedded node and a driver as two processes, gone when the test is. */
 export async function startCluster(
   t: TestContext,
-  { timing, nodeArgs = ['--topology', MACHINE] }: { timing?: string; nodeArgs?: string[] } = {},
+  { timing, nodeArgs = ['--topology', MACHINE], driver = {} }: StoryOptions = {},
 ): Promise<LocalCluster> {
   const times = timing === undefined ? [] : ['--timing', timing];
   const cluster = await LocalCluster.start({ program, nodeArgs: [...nodeArgs, ...times] });
   t.after(() => cluster.stop());
-  await cluster.startDriver();
+  await cluster.startDriver(driver);
   await cluster.api.create('deviceclasses', deviceClass());
   return cluster;
 }

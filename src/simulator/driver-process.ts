@@ -8,6 +8,8 @@ export interface DriverProcessOptions {
   readonly node: ReadyLine;
   /** Further flags. */
   readonly args?: readonly string[];
+  /** Further environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Takes its log. */
   readonly logFd: number;
 }
@@ -26,7 +28,7 @@ export class DriverProcess {
   }
 
   /** Starts the driver on a node: the same program without a subcommand. */
-  static start([file, ...first]: Program, { node, args = [], logFd }: DriverProcessOptions): DriverProcess {
+  static start([file, ...first]: Program, { node, args = [], env = {}, logFd }: DriverProcessOptions): DriverProcess {
     const flags = {
       kubeconfig: node.kubeconfig,
       'kubelet-root-dir': node.kubeletRoot,
@@ -36,7 +38,7 @@ export class DriverProcess {
     const own = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const child = spawn(file, [...first, ...own, ...args], {
       stdio: ['ignore', logFd, logFd],
-      env: { ...process.env, NODE_NAME: node.nodeName, HOST_ROOT: node.hostRoot },
+      env: { ...process.env, NODE_NAME: node.nodeName, HOST_ROOT: node.hostRoot, ...env },
     });
     return new DriverProcess(child);
   }
@@ -49,6 +51,12 @@ export class DriverProcess {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** Waits until it ends by itself; its exit code, null after a signal. */
+  async waitForExit(): Promise<number | null> {
+    await this.#exited;
+    return this.#child.exitCode;
+  }
+
   /** SIGKILL: it has no time for anything. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
@@ -59,8 +67,8 @@ export class DriverProcess {
   async stop(): Promise<number | null> {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     this.#child.kill('SIGTERM');
-    await this.#exited;
+    const exitCode = await this.waitForExit();
     clearTimeout(timer);
-    return this.#child.exitCode;
+    return exitCode;
   }
 }

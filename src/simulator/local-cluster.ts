@@ -18,6 +18,15 @@ export interface LocalClusterOptions {
   readonly driverArgs?: readonly string[];
 }
 
+/** How one driver is started. */
+export interface StartDriverOptions {
+  /** Further flags of this driver. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Set while the API server is away, which is not waited for then. */
+  readonly isApiAway?: boolean;
+}
+
 /** Something that was to happen has not. */
 class ClusterError extends Error {
   override readonly name = 'ClusterError';
@@ -62,7 +71,7 @@ export class LocalCluster {
   readonly directory: string;
   readonly #options: LocalClusterOptions;
   readonly #logFds: number[];
-  #driver: DriverProcess | undefined;
+  readonly #drivers: DriverProcess[] = [];
 
   private constructor(node: NodeProcess, directory: string, logFds: number[], options: LocalClusterOptions) {
     this.node = node;
@@ -91,7 +100,7 @@ export class LocalCluster {
 
   /** The driver that was started last. */
   get driver(): DriverProcess | undefined {
-    return this.#driver;
+    return this.#drivers.at(-1);
   }
 
   /** What the driver has written to its log. */
@@ -104,21 +113,10 @@ export class LocalCluster {
    * kubelet did.
    * @throws ClusterError `DriverEnded` with the end of its log, or `TimedOut`.
    */
-  async startDriver({ isApiAway = false }: { isApiAway?: boolean } = {}): Promise<number> {
+  async startDriver(options: StartDriverOptions = {}): Promise<number> {
     const { registrations } = await this.readDriverState();
     const startMs = performance.now();
-    const { program, driverArgs = [] } = this.#options;
-    const { ready } = this.node;
-    const [, logFd = 2] = this.#logFds;
-    // CPUs that this process may not use cannot be given to containers either.
-    const aside = parseCpuList(ready.online).difference(parseCpuList(ready.cpus));
-    const reserved = aside.isEmpty ? [] : [`--reserved-cpus=${aside}`];
-    const driver = DriverProcess.start(program, {
-      node: ready,
-      args: [...DRIVER_ARGS, ...reserved, ...driverArgs],
-      logFd,
-    });
-    this.#driver = driver;
+    const driver = this.launchDriver(options);
     await this.node.call({ do: 'guard', pid: driver.pid });
     await waitFor('the driver to register with the kubelet', async () => {
       this.#checkDriver(driver);
@@ -129,8 +127,22 @@ export class LocalCluster {
       this.#checkDriver(driver);
       return (await this.readDriverState()).nriPlugins.length > 0;
     });
-    if (!isApiAway) await waitFor('the slices', async () => (await this.api.list('resourceslices')).length > 0);
+    if (!options.isApiAway) await waitFor('the slices', async () => (await this.api.list('resourceslices')).length > 0);
     return registeredMs;
+  }
+
+  /** Starts a driver without waiting for anything. */
+  launchDriver({ args = [], env = {} }: StartDriverOptions = {}): DriverProcess {
+    const { program, driverArgs = [] } = this.#options;
+    const { ready } = this.node;
+    const [, logFd = 2] = this.#logFds;
+    // CPUs that this process may not use cannot be given to containers either.
+    const aside = parseCpuList(ready.online).difference(parseCpuList(ready.cpus));
+    const reserved = aside.isEmpty ? [] : [`--reserved-cpus=${aside}`];
+    const flags = [...DRIVER_ARGS, ...reserved, ...driverArgs, ...args];
+    const driver = DriverProcess.start(program, { node: ready, args: flags, env, logFd });
+    this.#drivers.push(driver);
+    return driver;
   }
 
   async readDriverState(): Promise<DriverState> {
@@ -173,9 +185,9 @@ export class LocalCluster {
     await waitFor(`pod ${name} to go`, async () => (await this.api.find('pods', name)) === undefined);
   }
 
-  /** Ends driver and node, and removes the directory. May be called twice. */
+  /** Ends drivers and node, and removes the directory. May be called twice. */
   async stop(): Promise<void> {
-    await this.#driver?.stop();
+    for (const driver of this.#drivers.toReversed()) await driver.stop();
     await this.node.stop();
     for (const fd of this.#logFds.splice(0)) closeSync(fd);
     rmSync(this.directory, { recursive: true, force: true });

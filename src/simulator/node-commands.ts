@@ -21,7 +21,7 @@ export type NodeCommand =
   /** Ends a container's process as a crash would. */
   | { readonly do: 'killContainer'; readonly pod: string; readonly container: string }
   | { readonly do: 'failRequests'; readonly rule: FaultRule }
-  /** Ends another process, the driver's, when the node ends, however its parent ended. */
+  /** Ends another process, a driver's, when the node ends, however its parent ended. */
   | { readonly do: 'guard'; readonly pid: number };
 
 /** A container as the node's process tells of it. */

@@ -11,20 +11,20 @@ function readStartTime(pid: number): string | undefined {
   }
 }
 
-/** A process that is to end with this one. */
+/** Processes that are to end with this one. */
 export class Ward {
-  #process: { readonly pid: number; readonly startTime: string } | undefined;
+  /** When each process started. */
+  readonly #processes = new Map<number, string>();
 
-  /** Takes a process in charge, in place of the one before. */
+  /** Takes a process in charge. */
   take(pid: number): void {
     const startTime = readStartTime(pid);
-    this.#process = startTime === undefined ? undefined : { pid, startTime };
+    if (startTime !== undefined) this.#processes.set(pid, startTime);
   }
 
-  /** Ends it, unless it has ended: its number may be another's by now. */
+  /** Ends those that have not ended: the number of one that has may be another's by now. */
   end(): void {
-    const { pid = 0, startTime } = this.#process ?? {};
-    if (startTime !== undefined && readStartTime(pid) === startTime) process.kill(pid, 'SIGKILL');
-    this.#process = undefined;
+    for (const [pid, startTime] of this.#processes) if (readStartTime(pid) === startTime) process.kill(pid, 'SIGKILL');
+    this.#processes.clear();
   }
 }

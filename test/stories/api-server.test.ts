@@ -13,7 +13,7 @@ function waitForFailure(cluster: LocalCluster, pod: string): Promise<string> {
   });
 }
 
-describe('Driver and node as two processes: API server', { skip: skipReason }, () => {
+describe('Driver and node as two processes: API server', { skip: skipReason, concurrency: 3 }, () => {
   it('a driver that starts while the API server is away pins what restarts, and serves claims when it is back', async (t) => {
     const cluster = await startCluster(t, { timing: 'podResyncMs=300' });
     await createClaimedPod(cluster, 'db', 4);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { waitFor } from '../../src/simulator/local-cluster.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
 
-describe('Driver and node as two processes: containers', { skip: skipReason }, () => {
+describe('Driver and node as two processes: containers', { skip: skipReason, concurrency: 3 }, () => {
   it('N4: a container that is restarted 20 times keeps its CPUs while other claims come and go', async (t) => {
     const cluster = await startCluster(t, { timing: 'restartDelayMs=1,restartDelayMaxMs=2' });
     await createClaimedPod(cluster, 'db', 4);
@@ -32,5 +35,19 @@ describe('Driver and node as two processes: containers', { skip: skipReason }, (
     assert.equal(await cpusOf(cluster, 'db'), own);
     await createClaimedPod(cluster, 'second', 2);
     assert.ok(areDisjoint(own, await cpusOf(cluster, 'second')));
+  });
+
+  it('P16: init container, sidecar and container of a pod share a claim where that is configured', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'dracpu-story-'));
+    t.after(() => rm(directory, { recursive: true }));
+    const config = join(directory, 'config.yaml');
+    await writeFile(config, 'apiVersion: v1alpha1\nclaimSharing: pod\n');
+    const cluster = await startCluster(t, { driver: { args: [`--config=${config}`] } });
+    const common = { image: 'busybox', resources: { claims: [{ name: 'cpus' }] } };
+    const sidecar = { name: 'sidecar', restartPolicy: 'Always', ...common };
+    await createClaimedPod(cluster, 'db', 4, { initContainers: [sidecar] });
+    const beside = await cluster.waitForContainer('db', ({ name }) => name === 'sidecar');
+    const main = await cluster.waitForContainer('db', ({ name }) => name === 'main');
+    assert.deepEqual([beside.actual, main.actual], ['0-3', '0-3']);
   });
 });

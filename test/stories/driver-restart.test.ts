@@ -12,7 +12,7 @@ import {
   waitForClaim,
 } from '../local-cluster.ts';
 
-describe('Driver and node as two processes: restarts', { skip: skipReason }, () => {
+describe('Driver and node as two processes: restarts', { skip: skipReason, concurrency: 3 }, () => {
   it('R1: a claim prepared before the driver was killed keeps its CPUs, and no other claim gets them', async (t) => {
     const cluster = await startCluster(t);
     await cluster.node.call({ do: 'withholdImages' });

@@ -16,7 +16,7 @@ async function timeSlices(cluster: LocalCluster, is: (slices: ResourceSlice[]) =
   return performance.now() - startMs;
 }
 
-describe('Driver and node as two processes: kubelet and API server', { skip: skipReason }, () => {
+describe('Driver and node as two processes: kubelet and API server', { skip: skipReason, concurrency: 3 }, () => {
   it('serves a restarted kubelet that has wiped its plugin directories', async (t) => {
     const cluster = await startCluster(t);
     const { kubeletRoot, cdiDirectory } = cluster.node.ready;
