@@ -30,7 +30,7 @@ need_kind = $(need_docker) && $(call need,kind,https://kind.sigs.k8s.io) && $(ca
 say = $(if $(DRACPU_E2E_VERBOSE),echo "$(1)",:)
 
 .PHONY: image docker-image manifests helm-lint helm-package kind-cluster kind-node-image kind-load-image \
-	kind-install-cpu-dra kind-uninstall-cpu-dra ci-kind-setup delete-kind-cluster test-e2e-kind
+	kind-install-cpu-dra kind-uninstall-cpu-dra ci-kind-setup delete-kind-cluster test-e2e-kind quickstart
 
 image: dist/dracpu.cjs ## images as archives in dist/, without Docker (IMAGE_ARCHS, IMAGE_REPO, TAG)
 	@$(NPM) exec -- node hack/image/build-image.ts $(IMAGE_ARCHS)
@@ -48,6 +48,10 @@ helm-lint: $(INSTALLED) ## helm lint of the chart
 helm-package: $(INSTALLED) ## the chart as a package in dist/
 	@mkdir -p dist
 	@helm=$$($(NPM) exec -- node hack/helm.ts) && "$$helm" package $(HELM_CHART) --destination dist
+
+quickstart: $(INSTALLED) ## steps 3 and 4 of docs/install.md, as they stand there, on the cluster of KUBECONFIG
+	@$(call need,kubectl,https://kubernetes.io/docs/tasks/tools)
+	@$(NPM) exec -- node hack/quickstart.ts
 
 kind-node-image:
 	@$(need_kind)
