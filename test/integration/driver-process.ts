@@ -9,9 +9,12 @@ import { DRAPluginDefinition, type NodePrepareResourceResponse } from '../../src
 import { callUnary } from '../../src/lib/grpc-call.ts';
 import { toGrpcMethods } from '../../src/lib/grpc-methods.ts';
 import { eventually } from '../../src/lib/testing/eventually.ts';
+import { SLOWNESS } from './slowness.ts';
 
 const DRA = toGrpcMethods(DRAPluginDefinition);
-const CALL_MS = 45_000;
+const CALL_MS = 45_000 * SLOWNESS;
+/** How long the driver may take to serve, in milliseconds. */
+const READY_MS = 20_000 * SLOWNESS;
 const ROOT = join(import.meta.dirname, '../..');
 
 /** What the kubelet says of a claim. */
@@ -33,8 +36,6 @@ export interface DriverPlaces {
   readonly args?: readonly string[];
   /** The name of its pod, "dra-driver-cpu-xxxxx"; none by default. */
   readonly podName?: string;
-  /** How long it may take to serve, in milliseconds; 20 s by default. */
-  readonly readyMs?: number;
 }
 
 async function findFreePort(): Promise<number> {
@@ -63,8 +64,7 @@ export class DriverProcess {
   async start(): Promise<void> {
     if (!existsSync(join(ROOT, 'dist/dracpu.cjs'))) execFileSync(process.execPath, ['hack/build.ts'], { cwd: ROOT });
     await this.launch();
-    const { readyMs = 20_000 } = this.#places;
-    await eventually('the driver serves', () => this.isReady(), readyMs).catch(async (error: Error) => {
+    await eventually('the driver serves', () => this.isReady(), READY_MS).catch(async (error: Error) => {
       throw new Error(`${error.message}\n${await this.readLog()}`, { cause: error });
     });
   }

@@ -5,11 +5,12 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
+import { SLOWNESS } from '../slowness.ts';
 import { type RuntimeBinaries, run } from './debian-packages.ts';
 import { buildImage, SANDBOX_IMAGE } from './image.ts';
 
 /** A containerd that is slow to be ready on a loaded machine, in milliseconds. */
-const READY_MS = 30_000;
+const READY_MS = 30_000 * SLOWNESS;
 
 function configText(directory: string, binaries: RuntimeBinaries, snapshotter: string): string {
   const cri = "plugins.'io.containerd.cri.v1";
@@ -58,8 +59,8 @@ disable_connections = false
 socket_path = '${directory}/nri.sock'
 plugin_path = '${directory}/nri/plugins'
 plugin_config_path = '${directory}/nri/conf.d'
-plugin_registration_timeout = '5s'
-plugin_request_timeout = '2s'
+plugin_registration_timeout = '${5 * SLOWNESS}s'
+plugin_request_timeout = '${2 * SLOWNESS}s'
 `;
 }
 

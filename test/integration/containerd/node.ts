@@ -61,10 +61,12 @@ export class TestNode {
     await this.cluster.stop();
   }
 
-  /** Allocates and prepares a claim for a pod, and runs the pod with it. */
-  async runClaimed(name: string, cpus: number): Promise<ClaimedPod> {
+  /** Allocates and prepares a claim for a pod, of the first device if none is named, and runs the pod with it. */
+  async runClaimed(name: string, cpus: number, deviceName?: string): Promise<ClaimedPod> {
     const podUid = `uid-${name}`;
-    const device = await eventually('a device published', () => this.cluster.devices[0]);
+    const device = await eventually('a device published', () =>
+      this.cluster.devices.find(({ name }) => deviceName === undefined || name === deviceName),
+    );
     const claim = this.cluster.allocate(name, { cpus, podUid, device: device.name });
     const { error } = await this.driver.prepare(claim);
     if (error !== '') throw new RangeError(error);
