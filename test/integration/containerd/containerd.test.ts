@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseProcCgroup } from '../../../src/cgroup/container-cpuset.ts';
 import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
-import { UnavailableError } from './debian-packages.ts';
+import { UnavailableError } from '../unavailable-error.ts';
 import { type ClaimedPod, TestNode } from './node.ts';
 
 /** A container each costs a quarter of a second here; DRACPU_LONG_TESTS makes it the 200 of a full node. */
@@ -93,6 +93,20 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
       assert.match(error, /shop\/greedy.*shop\/db/s);
       node.cluster.remove(greedy);
     });
+  });
+
+  it('N3: claims come and go while containers do; a runtime whose NRI may deadlock goes on', async () => {
+    const web = await node.cri.runPod('web');
+    const shared = await node.cri.run(web);
+    const churn = (async () => {
+      for (let round = 0; round < 8; round += 1) {
+        await node.cri.remove(await node.cri.run(web, { name: `c${round}` }));
+      }
+    })();
+    for (let round = 0; round < 5; round += 1) await withClaimedPod('db', async () => {});
+    await churn;
+    await eventuallyOn(shared, all);
+    await node.cri.removePod(web);
   });
 
   it('N6: forged and malformed environments are refused, naming the claim', async () => {

@@ -3,6 +3,7 @@ import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { UnavailableError } from '../unavailable-error.ts';
 
 export const run = promisify(execFile);
 
@@ -21,9 +22,9 @@ export interface RuntimeBinaries {
   readonly busybox: string;
 }
 
-/** Why there is no containerd on this machine: the tests are skipped with it. */
-export class UnavailableError extends Error {
-  override readonly name = 'UnavailableError';
+/** Where unpacked packages are kept. */
+export function findCache(): string {
+  return process.env.DRACPU_TEST_CACHE ?? join(tmpdir(), 'dracpu-test-cache');
 }
 
 const exists = (path: string) =>
@@ -114,7 +115,7 @@ export async function findRuntimeBinaries(): Promise<RuntimeBinaries> {
   for (const tool of ['apt-get', 'dpkg', 'tar']) {
     if (!(await starts(tool))) throw new UnavailableError(`no ${tool} on this system`);
   }
-  const cache = process.env.DRACPU_TEST_CACHE ?? join(tmpdir(), 'dracpu-test-cache');
+  const cache = findCache();
   await mkdir(cache, { recursive: true });
   const root = await unpackPackages(cache, SUITE, SUITE_PACKAGES);
   const runc = await findRunc(cache, root);

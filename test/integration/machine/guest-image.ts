@@ -4,13 +4,9 @@ import { arch, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type CpioFile, packCpio } from './cpio.ts';
+import { UnavailableError } from '../unavailable-error.ts';
 
 const run = promisify(execFile);
-
-/** Why there is no emulated machine here: the tests are skipped with it. */
-export class UnavailableError extends Error {
-  override readonly name = 'UnavailableError';
-}
 
 /** What an emulated machine is started from. */
 export interface GuestImage {

@@ -11,7 +11,7 @@ import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import { topologyFromJson } from '../../../src/topology/topology-from-json.ts';
 import type { CpuTopology } from '../../../src/topology/topology.ts';
 import { EmulatedMachine, TWO_SOCKETS_FOUR_NODES } from './emulated-machine.ts';
-import { UnavailableError } from './guest-image.ts';
+import { UnavailableError } from '../unavailable-error.ts';
 
 const checkout = fileURLToPath(new URL('../../../', import.meta.url));
 const bundle = join(checkout, 'dist/dracpu.cjs');
