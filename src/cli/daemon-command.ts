@@ -13,7 +13,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** The kubelet gives a pod 30 s, a rolling update wants less; connections that do not end by then are cut. */
-const STOP_TIMEOUT_MS = 4_000;
+const STOP_TIMEOUT_MS = 4_500;
 
 type RunCommand = ParsedCommand & { kind: 'run' };
 

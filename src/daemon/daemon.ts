@@ -18,7 +18,7 @@ import type { NodeState } from '../view/cpu-map.ts';
 import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
 import { type ApiSide, connectApi } from './connect-api.ts';
 import { DriverHolder, identifyDriver } from './driver-holder.ts';
-import { type Foundation, loadFoundation } from './foundation.ts';
+import { type Foundation, loadFoundation, loadMachine } from './foundation.ts';
 import { followMachine } from './follow-machine.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
@@ -222,19 +222,20 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
     driverName: DRIVER_NAME,
     podUid: config.podUid,
   });
-  let leave = (_successor: ClaimHandler): Promise<void> => stopAll(roles);
-  base.push(await takeNode(options, { paths, leave: (successor) => leave(successor) }));
-
-  const foundation = await loadFoundation(config, logger.forModule('driver'));
+  // What takes time and touches nothing comes first: from here to the runtime's connection nobody pins new containers.
   const readiness = new Readiness();
   const metrics = createMetrics(() => readMetricsState(readState()));
-  for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const { environment } = options;
   const api = await connectApi({ config, environment, log: logger.forModule('apiserver'), readiness, metrics });
   base.push(async () => {
     await Promise.all([api.statuses.stop(), api.events.stop()]);
     api.close();
   });
+  const machine = await loadMachine(config);
+  let leave = (_successor: ClaimHandler): Promise<void> => stopAll(roles);
+  base.push(await takeNode(options, { paths, leave: (successor) => leave(successor) }));
+  const foundation = await loadFoundation(config, machine, logger.forModule('driver'));
+  for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
   const health = new HealthMonitor({
     foundation,

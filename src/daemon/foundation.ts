@@ -19,13 +19,24 @@ export interface Foundation {
   readonly damagedFiles: number;
 }
 
-/**
- * Reads the machine and the claims that were prepared before.
- * @throws MachineError or SpecDirectoryError when there is nothing to work on.
- */
-export async function loadFoundation(config: Config, log: Log): Promise<Foundation> {
+/** The machine as it is configured. */
+export interface ConfiguredMachine {
+  readonly machine: Machine;
+  readonly overlay: SysfsOverlay | undefined;
+}
+
+/** Reads the machine. @throws MachineError when there is nothing to work on. */
+export async function loadMachine(config: Config): Promise<ConfiguredMachine> {
   const overlay = await readOverlay(config);
-  const machine = readMachine(config, overlay);
+  return { machine: readMachine(config, overlay), overlay };
+}
+
+/** Reads the claims that were prepared before. @throws SpecDirectoryError when there is no place to keep them. */
+export async function loadFoundation(
+  config: Config,
+  { machine, overlay }: ConfiguredMachine,
+  log: Log,
+): Promise<Foundation> {
   const { topology, devices } = machine;
   const ledger = new Ledger(devices, config);
   const specs = new SpecDirectory(config.cdiDirectory);

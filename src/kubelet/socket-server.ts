@@ -2,7 +2,7 @@ import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceI
 import { SocketListener } from './socket-listener.ts';
 
 /** Calls under way may end within this time after stop; less than the 5 s a pod's termination may take in all. */
-const SHUTDOWN_GRACE_MS = 2_000;
+const SHUTDOWN_GRACE_MS = 3_500;
 
 /** A service and what answers it. */
 export interface ServedService {
