@@ -22,9 +22,9 @@ describe('Driver and node as processes: rolling update', { skip: skipReason }, (
 
     const started: Promise<unknown>[] = [];
     const names: string[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const startPods = async () => {
-      for (let index = 0; !isOver && index < 24; index += 1) {
+      for (let index = 0; !over.signal.aborted && index < 24; index += 1) {
         const name = `pod-${index}`;
         names.push(name);
         await createClaimedPod(cluster, name, 1);
@@ -36,9 +36,9 @@ describe('Driver and node as processes: rolling update', { skip: skipReason }, (
     await cluster.startDriver(podOfDriver('c9c9c'));
     assert.ok(old.isRunning, 'the old driver goes on until it is told to stop');
     // Kubernetes ends the old pod once the new one has been ready for a while; calls that were handed on have ended by then.
-    await Promise.all([...started]);
+    await Promise.all(started);
     assert.equal(await old.stop(), 0);
-    isOver = true;
+    over.abort();
     await pods;
     // One more, with the new driver alone.
     await createClaimedPod(cluster, 'last', 1);
