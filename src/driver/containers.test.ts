@@ -2,15 +2,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatClaimEnv } from '../claims/claim-env.ts';
-import { Ledger } from '../claims/ledger.ts';
+import { type ClaimSharing, Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
 import { Containers, type CpusetUpdate } from './containers.ts';
 import { containerFacts, preparedClaim } from './testing/fixtures.ts';
 
-function newNode({ cpus = '0-7', reserved = '' } = {}) {
-  const ledger = new Ledger({ allocatable: parseCpuList(cpus), reserved: parseCpuList(reserved) });
+function newNode({
+  cpus = '0-7',
+  reserved = '',
+  claimSharing = 'none',
+}: {
+  cpus?: string;
+  reserved?: string;
+  claimSharing?: ClaimSharing;
+} = {}) {
+  const supply = { allocatable: parseCpuList(cpus), reserved: parseCpuList(reserved) };
+  const ledger = new Ledger(supply, { claimSharing });
   const findings: string[] = [];
   const containers = new Containers(ledger, silentLog, (finding) => findings.push(finding));
   return { ledger, containers, findings };
@@ -240,4 +249,14 @@ test('Containers: whatever comes, shared containers never overlap a claim and ar
       }
     }),
   );
+});
+
+test('Containers.create P16: with claimSharing "pod" an init and an application container run on the claim’s CPUs', () => {
+  const { ledger, containers } = newNode({ claimSharing: 'pod' });
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const env = claimEnv('u1', '2-3');
+  assert.equal(String(containers.create(containerFacts('init', { env, podUid: 'p1' })).cpus), '2-3');
+  containers.remove('init');
+  assert.equal(String(containers.create(containerFacts('app', { env, podUid: 'p1' })).cpus), '2-3');
+  assert.throws(() => containers.create(containerFacts('other', { env, podUid: 'p2' })), { code: 'ClaimInUse' });
 });
