@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCpuList } from '../cpuset/parse.ts';
+import { errorText } from '../lib/log.ts';
 import { ApiClient } from './api-client.ts';
 import { DriverProcess } from './driver-process.ts';
 import type { ContainerReport, DriverState } from './node-commands.ts';
@@ -30,10 +31,10 @@ export interface StartDriverOptions {
 /** Something that was to happen has not. */
 class ClusterError extends Error {
   override readonly name = 'ClusterError';
-  readonly code: 'TimedOut' | 'DriverEnded';
+  readonly code: 'TimedOut' | 'DriverEnded' | 'NodeEnded';
 
-  constructor(code: 'TimedOut' | 'DriverEnded', message: string) {
-    super(message);
+  constructor(code: ClusterError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }
@@ -81,7 +82,7 @@ export class LocalCluster {
     this.#options = options;
   }
 
-  /** Starts the node, not yet a driver. @throws ChildProcessError with the end of its log. */
+  /** Starts the node, not yet a driver. @throws ClusterError `NodeEnded` with the end of its log. */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     const directory = makeDirectory();
     const logFds = ['node.log', 'driver.log'].map((name) => openSync(join(directory, name), 'a', 0o600));
@@ -92,9 +93,10 @@ export class LocalCluster {
       return new LocalCluster(node, directory, logFds, options);
     } catch (error) {
       const log = readFileSync(join(directory, 'node.log'), 'utf8').trim();
+      for (const fd of logFds) closeSync(fd);
       rmSync(directory, { recursive: true, force: true });
-      if (error instanceof Error && log !== '') error.message += `: ${log.split('\n').at(-1)}`;
-      throw error;
+      const why = log === '' ? '' : `: ${log.split('\n').at(-1)}`;
+      throw new ClusterError('NodeEnded', `${errorText(error)}${why}`, { cause: error });
     }
   }
 

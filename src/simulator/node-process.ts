@@ -22,6 +22,10 @@ class ChildProcessError extends Error {
 /** How long a node may take to end its containers before it is killed. */
 const STOP_TIMEOUT_MS = 10_000;
 
+function hasEnded(): ChildProcessError {
+  return new ChildProcessError('Ended', 'Cannot command the embedded node: its process has ended');
+}
+
 interface Waiting {
   resolve(result: unknown): void;
   reject(error: Error): void;
@@ -34,6 +38,7 @@ export class NodeProcess {
   readonly #ended: Promise<unknown>;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  #hasEnded = false;
 
   private constructor(child: ChildProcess, lines: AsyncIterator<string>, ready: ReadyLine) {
     this.#child = child;
@@ -52,6 +57,7 @@ export class NodeProcess {
     const [file, ...first] = program;
     const child = spawn(file, [...first, 'embedded-node', ...args], { stdio: ['pipe', 'pipe', logFd] });
     const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
+    failed.catch(() => undefined);
     invariant(child.stdout !== null && child.stdin !== null, 'a child with pipes has streams');
     child.stdin.on('error', () => undefined);
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -67,6 +73,7 @@ export class NodeProcess {
     this.#lastId += 1;
     const id = this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    if (this.#hasEnded) reject(hasEnded());
     this.#waiting.set(id, { resolve, reject });
     this.#child.stdin?.write(`${JSON.stringify({ id, command })}\n`);
     return promise;
@@ -89,8 +96,8 @@ export class NodeProcess {
       if ('error' in response) waiting?.reject(new ChildProcessError('CommandFailed', response.error));
       else waiting?.resolve(response.result);
     }
-    const error = new ChildProcessError('Ended', 'Cannot command the embedded node: its process has ended');
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#hasEnded = true;
+    for (const waiting of this.#waiting.values()) waiting.reject(hasEnded());
     this.#waiting.clear();
   }
 }
