@@ -52,6 +52,34 @@ test('SpecDirectory.readAll R4: moves a damaged file aside, drops half-written o
     assert.ok(!left.some((name) => name.endsWith('.dracpu-tmp') || name === claimSpecFileName('torn')));
   }));
 
+test('SpecDirectory.readAll P6: after a crash in the middle of a write there is the old file or the new one, never half of one', () =>
+  withDirectory(async (path, specs) => {
+    await specs.write(record('a'));
+    const file = join(path, claimSpecFileName('a'));
+    const next = (await readFile(file, 'utf8')).replaceAll('1-2', '5-6');
+    // What a driver that is killed between write and rename leaves: its temporary file, whole or not.
+    for (const text of [next.slice(0, next.length / 2), next]) {
+      await writeFile(`${file}.1234abcd.dracpu-tmp`, text);
+      const { records, damaged } = await specs.readAll();
+      assert.deepEqual([records.map(({ cpus }) => cpus), damaged], [['1-2'], []]);
+      assert.deepEqual(await readdir(path), [claimSpecFileName('a')]);
+    }
+  }));
+
+test('SpecDirectory.readAll R11: reads files of a later release of the same version, and the reference can read ours', () =>
+  withDirectory(async (path, specs) => {
+    await specs.write(record('a'));
+    const file = join(path, claimSpecFileName('a'));
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('{\\"version\\":1', '{\\"version\\":1,\\"addedLater\\":true'));
+    const { records, damaged } = await specs.readAll();
+    assert.deepEqual([records.map(({ uid, cpus }) => `${uid}=${cpus}`), damaged], [['a=1-2'], []]);
+    // The reference looks for its kind, the device of the claim and the variable.
+    const { kind, devices } = JSON.parse(text) as { kind: string; devices: object[] };
+    assert.equal(kind, 'dra.k8s.io/cpu');
+    assert.deepEqual(devices, [{ name: 'claim-a', containerEdits: { env: ['DRA_CPUSET_a=1-2'] } }]);
+  }));
+
 test('SpecDirectory.readAll leaves a newer driver’s file where it is', () =>
   withDirectory(async (path, specs) => {
     await specs.write(record('new'));

@@ -173,6 +173,31 @@ for (const mode of [
   }
 }
 
+test('enumerateDevices S7: a node of 512 CPUs has fewer than 16 devices in grouped mode', () => {
+  const machine = smtMachine({ nodes: 8, cores: 32 });
+  assert.equal(machine.online.size, 512);
+  for (const groupBy of ['numanode', 'socket', 'machine'] as const) {
+    assert.ok(enumerateDevices(machine, grouped(groupBy), CpuSet.empty).devices.length < 16);
+  }
+});
+
+test('toSliceDevice S6: no device shares counters with another, in any mode', () => {
+  const machine = smtMachine({ nodes: 2, cores: 2 });
+  const modes: DeviceMode[] = [
+    { kind: 'individual' },
+    ...(['numanode', 'socket', 'l3cache', 'machine'] as const).map(grouped),
+  ];
+  for (const mode of modes) {
+    for (const device of enumerateDevices(machine, mode, CpuSet.empty).devices) {
+      const keys = Object.keys(toSliceDevice(device, machine, { exposePcieRoots: true }));
+      assert.deepEqual(
+        keys.filter((key) => !['name', 'attributes', 'capacity', 'allowMultipleAllocations'].includes(key)),
+        [],
+      );
+    }
+  }
+});
+
 test('toSliceDevice publishes the union of the PCIe roots of a group', () => {
   const machine = smtMachine({ nodes: 2, cores: 1 });
   const pcieRoots = [

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allocatedClaim } from '../claims/testing/fixtures.ts';
+import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
+import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
+import { Containers } from './containers.ts';
 import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';
 
 const NUMA = 'cpudevnuma000';
@@ -170,12 +172,35 @@ test('ClaimService.prepare answers a claim it knows while the API server is away
   );
 });
 
-test('ClaimService.prepare waits until containers are pinned, but not for a claim it knows', async () => {
+test('ClaimService.prepare P9: waits until containers are pinned, but not for a claim it knows', async () => {
   const fixture = withClaims({ a: '2', b: '2' });
   await fixture.prepare('a');
   fixture.whenPinning = async () => 'no NRI connection';
   assert.equal(await fixture.prepareError('a'), '');
   assert.match(await fixture.prepareError('b'), /^Cannot prepare claim default\/claim-b: .*no NRI connection/);
+});
+
+test('ClaimService.prepare P19: takes CPUs of its device only, where core ids repeat and the other socket is full', async () => {
+  const topology = smtMachine({ nodes: 2, cores: 4 });
+  const fixture = new ClaimFixture({ topology, reserved: CpuSet.of(0) });
+  const sizes = { other: ['cpudevnuma001', '8'], one: [NUMA, '4'], two: [NUMA, '3'] } as const;
+  for (const [uid, [device, cpus]] of Object.entries(sizes)) {
+    fixture.objects.set(uid, allocatedClaim(uid, [{ device, cpus }]));
+    assert.equal(await fixture.prepareError(uid), '');
+  }
+  assert.equal(fixture.files.get('one')?.cpus, '1-2,9-10');
+  assert.equal(fixture.files.get('two')?.cpus, '3,8,11');
+  fixture.objects.set('more', allocatedClaim('more', [{ device: NUMA, cpus: '1' }]));
+  assert.match(await fixture.prepareError('more'), /0 of its 7 are free/);
+});
+
+test('ClaimService keeps R5: a claim without a container yet, when the runtime tells its containers', async () => {
+  const fixture = withClaims({ starting: '2' });
+  await fixture.prepare('starting');
+  const containers = new Containers(fixture.ledger, silentLog);
+  assert.deepEqual(containers.synchronize([]), []);
+  await fixture.service.releaseAbandoned((uid) => containers.usesClaim(uid));
+  assert.ok(fixture.ledger.find('starting'));
 });
 
 test('ClaimService.prepare waits for CPUs whose holder lost its allocation, and gets them at its Unprepare', async () => {

@@ -147,6 +147,16 @@ for (const authority of ['localhost', '%2Fvar%2Flib%2Fkubelet%2Fplugins_registry
   });
 }
 
+test('KubeletPlugin R13: a kubelet that hung up, as it does when idle, is answered when it comes back', async (t) => {
+  const { paths } = await startPlugin(t);
+  for (let round = 0; round < 3; round += 1) {
+    const client = connectTo(t, paths.endpoint);
+    const answer = await callUnary(client, DRA_V1.nodePrepareResources, both);
+    assert.equal(Object.keys(answer.claims).length, 2);
+    client.close();
+  }
+});
+
 test('KubeletPlugin replaces stale sockets and stray files', async (t) => {
   const { plugin, paths } = await startPlugin(t);
   await plugin.stop();

@@ -16,6 +16,18 @@ test('chooseSocketPaths gives the names of a driver that is alone', () => {
   );
 });
 
+test('chooseSocketPaths R14: every socket lies under the root of the kubelet, wherever that is and however it is written', () => {
+  for (const [kubeletRoot, clean] of [
+    ['/var/lib/k0s/kubelet', '/var/lib/k0s/kubelet'],
+    ['/var/snap/microk8s/common//var/lib/kubelet/', '/var/snap/microk8s/common/var/lib/kubelet'],
+    ['/var/lib/rancher/../kubelet/./', '/var/lib/kubelet'],
+  ] as const) {
+    const { registration, endpoint } = chooseSocketPaths({ kubeletRoot, driverName });
+    assert.equal(registration, `${clean}/plugins_registry/dra.cpu-reg.sock`);
+    assert.equal(endpoint, `${clean}/plugins/dra.cpu/dra.sock`);
+  }
+});
+
 test('chooseSocketPaths gives each pod of a rolling update its own names', () => {
   assert.deepEqual(chooseSocketPaths({ kubeletRoot: '/var/lib/kubelet', driverName, podUid }), {
     registration: `/var/lib/kubelet/plugins_registry/dra.cpu-${podUid}-reg.sock`,

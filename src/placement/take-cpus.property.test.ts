@@ -31,7 +31,7 @@ function describeCase({ topology, free }: SmallMachine, cpus: number): string {
 
 describe('takeCpus on random small machines', () => {
   for (const policy of PLACEMENT_POLICIES) {
-    test(`${policy} takes exactly the CPUs wanted, of the free ones, and always the same`, () => {
+    test(`T15: ${policy} takes exactly the CPUs wanted, of the free ones, and always the same`, () => {
       fc.assert(
         fc.property(requests, ({ cpus, ...machine }) => {
           const placement = tryTake(machine, cpus, policy);
@@ -47,7 +47,7 @@ describe('takeCpus on random small machines', () => {
   }
 
   for (const policy of ['packed', 'packed-no-l3', 'spread'] as const) {
-    test(`${policy} is never beaten by another set of CPUs, in any column without loss in another`, () => {
+    test(`T15: ${policy} is never beaten by another set of CPUs, in any column without loss in another`, () => {
       fc.assert(
         fc.property(requests, ({ cpus, ...machine }) => {
           const placement = tryTake(machine, cpus, policy);

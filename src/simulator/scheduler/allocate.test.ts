@@ -158,7 +158,7 @@ describe('allocateClaims', () => {
     assert.match(String(decide(tooMany)), /left under distinctAttribute dra.cpu\/coreID/);
   });
 
-  it('applies a constraint to the requests it names only', () => {
+  it('T13: puts requests under distinctAttribute on NUMA nodes of their own, and leaves others alone', () => {
     const constraints = [{ requests: ['a', 'b'], distinctAttribute: 'dra.cpu/numaNodeID' }];
     const requests = ['a', 'b', 'c'].map((name) => exactly(name, cpus('1')));
     assert.deepEqual(decide(problemOf(twoNodes, requests, { constraints })), [
