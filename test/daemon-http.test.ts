@@ -185,7 +185,7 @@ describe('the driver’s HTTP server on an embedded node', { timeout: 240_000 },
     }
   });
 
-  it('C3: the kubelet’s static CPU manager makes the driver unready and is named with the remedy', async () => {
+  it('C3: the kubelet’s static CPU manager taints the devices, makes the driver unready and is named with the remedy', async () => {
     const state = '{"policyName":"static","defaultCpuSet":"0-15","entries":{},"checksum":1}';
     await writeFile(join(cluster.node.ready.kubeletRoot, 'cpu_manager_state'), state);
     await cluster.startDriver();
@@ -198,6 +198,14 @@ describe('the driver’s HTTP server on an embedded node', { timeout: 240_000 },
     assert.equal(status, 503);
     assert.match(body, /\[-\]cpu-manager-off failed: .*"static".*cpuManagerPolicy: "none"/);
     assert.equal(await readMetric('dra_cpu_ready{condition="cpu-manager-off"}'), 0);
+    await eventually(
+      'the taint',
+      async () => {
+        const [slice] = await cluster.api.list('resourceslices');
+        return (slice?.spec.devices ?? []).every(({ taints = [] }) => taints[0]?.key === 'dra.cpu/conflict');
+      },
+      DEADLINE_MS,
+    );
     assert.match(cluster.driverLog, /preflight\] "preflight check failed" check="kubelet-cpu-manager"/);
   });
 });

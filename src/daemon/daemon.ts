@@ -27,6 +27,7 @@ import type { Logger } from './logger.ts';
 import type { RuntimeInfo } from '../nri/index.ts';
 import { Pinning } from './pinning.ts';
 import { Preflight } from './preflight.ts';
+import { taintFor } from './preflight-checks.ts';
 import { DRIVER_NAME } from './read-machine.ts';
 import { Readiness } from './readiness.ts';
 
@@ -137,7 +138,7 @@ function createClaimService(
 
 function createPreflight(
   { config, logger }: DaemonOptions,
-  { api, readiness }: { api: ApiSide; readiness: Readiness },
+  { api, readiness, onChange }: { api: ApiSide; readiness: Readiness; onChange: () => void },
 ): Preflight {
   return new Preflight({
     cpuManagerStatePath: join(config.kubeletRootDirectory, 'cpu_manager_state'),
@@ -145,6 +146,7 @@ function createPreflight(
     fetchNode: api.fetchNode,
     readReserved: () => config.reservedCpus,
     readiness,
+    onChange,
     log: logger.forModule('preflight'),
   });
 }
@@ -245,7 +247,8 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   const claims = createClaimService(options, foundation, { api, metrics, pinning, health, paths });
   const handler = new ReplaceableClaimHandler(claims);
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
-  const preflight = createPreflight(options, { api, readiness });
+  let publish = () => {};
+  const preflight = createPreflight(options, { api, readiness, onChange: () => publish() });
   leave = async (successor) => {
     await handler.replace(successor);
     await stopAll(roles);
@@ -276,10 +279,11 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   roles.push(repeat(PREFLIGHT_INTERVAL_MS, () => preflight.run()));
   await kubelet.start();
   doors.push(() => kubelet.stop());
-  const publish = () => {
+  await preflight.lookAtKubelet();
+  publish = () => {
     const { devices, topology } = foundation.machine;
     const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
-    const shown = { exposePcieRoots, publishNodeAllocatable };
+    const shown = { exposePcieRoots, publishNodeAllocatable, taints: taintFor(preflight.findings) };
     api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, shown)));
   };
   publish();

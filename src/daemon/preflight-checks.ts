@@ -1,5 +1,6 @@
 import { readMillis } from '../claims/quantity.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
+import type { DeviceTaint } from '../devices/slice-device.ts';
 
 /** A setting of the node that contradicts the driver's. */
 export interface Finding {
@@ -89,4 +90,13 @@ export function checkReservedCpus(reserved: CpuSet, node: unknown): Finding | un
       `${formatCpus(setAside)} (${formatCpus(cpus.capacity)} - ${formatCpus(cpus.allocatable)}); ` +
       "let reservedCPUs be as many as the kubelet's kubeReserved and systemReserved together, or as its reservedSystemCPUs",
   };
+}
+
+/**
+ * Taints for what makes devices not what they promise: with an error among the findings a container would look pinned and not
+ * be, so that nothing is to be allocated to claims that do not tolerate it.
+ */
+export function taintFor(findings: readonly Finding[]): DeviceTaint[] {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  return errors.map(({ check }) => ({ key: 'dra.cpu/conflict', value: check, effect: 'NoSchedule' }));
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
 import { Preflight, type PreflightPorts } from './preflight.ts';
-import { checkCpuManagerState, checkReservedCpus } from './preflight-checks.ts';
+import { checkCpuManagerState, checkReservedCpus, taintFor } from './preflight-checks.ts';
 import { Readiness } from './readiness.ts';
 
 const PATH = '/var/lib/kubelet/cpu_manager_state';
@@ -71,6 +71,7 @@ function fixture() {
     fetchNode: () => give(state.node),
     readReserved: () => parseCpuList(''),
     readiness,
+    onChange: () => void lines.push('change'),
     log: { ...silentLog, error: write('error'), warn: write('warn'), info: write('info') },
   };
   const isHeld = () => readiness.readConditions().find(({ name }) => name === 'cpu-manager-off')?.ok;
@@ -90,13 +91,18 @@ test('Preflight makes the static policy a failing condition, tells it once, and 
     preflight.findings.map(({ check, severity }) => [check, severity]),
     [['kubelet-cpu-manager', 'error']],
   );
+  assert.deepEqual(taintFor(preflight.findings), [
+    { key: 'dra.cpu/conflict', value: 'kubelet-cpu-manager', effect: 'NoSchedule' },
+  ]);
   state.file = NONE;
   await preflight.run();
   assert.equal(isHeld(), true);
   assert.deepEqual(preflight.findings, []);
   assert.deepEqual(lines, [
     'error preflight check failed kubelet-cpu-manager',
+    'change',
     'info preflight check passes again kubelet-cpu-manager',
+    'change',
   ]);
 });
 
@@ -112,5 +118,6 @@ test('Preflight takes an absent state file for no CPU manager, and keeps its res
     preflight.findings.map(({ check }) => check),
     ['reserved-cpus'],
   );
-  assert.deepEqual(lines, ['warn preflight check failed reserved-cpus']);
+  assert.deepEqual(lines, ['warn preflight check failed reserved-cpus', 'change']);
+  assert.deepEqual(taintFor(preflight.findings), []);
 });

@@ -14,6 +14,8 @@ export interface PreflightPorts {
   /** CPUs the driver sets aside. */
   readonly readReserved: () => CpuSet;
   readonly readiness: Pick<Readiness, 'hold' | 'fail'>;
+  /** Called when a look found something else than the one before. */
+  readonly onChange: () => void;
   readonly log: Log;
 }
 
@@ -40,10 +42,11 @@ export class Preflight {
 
   /** Looks at everything. Never rejects: a check that cannot be made keeps its last result. */
   async run(): Promise<void> {
-    await Promise.all([this.#runCpuManager(), this.#runReserved()]);
+    await Promise.all([this.lookAtKubelet(), this.#runReserved()]);
   }
 
-  async #runCpuManager(): Promise<void> {
+  /** Looks at the kubelet's CPU manager only, which takes no time. Never rejects. */
+  async lookAtKubelet(): Promise<void> {
     const { cpuManagerStatePath: path, readFile, readiness } = this.#ports;
     const before = this.#cpuManager;
     try {
@@ -75,12 +78,13 @@ export class Preflight {
 
   #tell(before: Finding | undefined, after: Finding | undefined): void {
     if (before?.message === after?.message) return;
-    const { log } = this.#ports;
+    const { log, onChange } = this.#ports;
     if (after)
       log[after.severity === 'error' ? 'error' : 'warn']('preflight check failed', {
         check: after.check,
         reason: after.message,
       });
     else if (before) log.info('preflight check passes again', { check: before.check });
+    onChange();
   }
 }

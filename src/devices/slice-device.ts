@@ -17,6 +17,14 @@ export interface NodeAllocatableResource {
   mapping: { capacityKey: string; capacityMultiplier: string } | { deviceMultiplier: string };
 }
 
+/** Keeps claims that do not tolerate it from being allocated the device (resource.k8s.io/v1 DeviceTaint, KEP-5055). */
+export interface DeviceTaint {
+  key: string;
+  value?: string;
+  /** "NoSchedule" or "NoExecute". */
+  effect: string;
+}
+
 /** A device as it stands in `ResourceSlice.spec.devices` (resource.k8s.io/v1). */
 export interface SliceDevice {
   name: string;
@@ -24,6 +32,7 @@ export interface SliceDevice {
   capacity?: Record<string, { value: string; requestPolicy?: RequestPolicy }>;
   allowMultipleAllocations?: true;
   nodeAllocatableResources?: Record<string, NodeAllocatableResource>;
+  taints?: DeviceTaint[];
 }
 
 /** What is published beyond the defaults. */
@@ -32,6 +41,8 @@ export interface SliceDeviceOptions {
   readonly exposePcieRoots: boolean;
   /** Publish how allocations count as the node's `cpu` (needs the feature gate DRANodeAllocatableResources); default false. */
   readonly publishNodeAllocatable?: boolean;
+  /** Why devices should not be allocated now; the cluster needs the feature gate DRADeviceTaints. */
+  readonly taints?: readonly DeviceTaint[];
 }
 
 /** Whether any core runs more than one thread. */
@@ -107,7 +118,11 @@ export function toSliceDevice(device: Device, topology: CpuTopology, options: Sl
     'dra.cpu/smtEnabled': { bool: isSmtEnabled(topology) },
     ...(options.exposePcieRoots ? pcieAttributes(device, topology) : {}),
   };
-  const mapping = options.publishNodeAllocatable ? nodeAllocatable(device.kind !== 'cpu') : {};
+  const { taints = [], publishNodeAllocatable } = options;
+  const mapping = {
+    ...(publishNodeAllocatable && nodeAllocatable(device.kind !== 'cpu')),
+    ...(taints.length > 0 && { taints: [...taints] }),
+  };
   if (device.kind === 'cpu') return { name: device.name, attributes, ...mapping };
   return {
     name: device.name,
