@@ -59,6 +59,21 @@ test('UpdatePusher keeps due what was not applied, and never rejects', async () 
   assert.deepEqual(sent, ['0-1,4-7']);
 });
 
+test('UpdatePusher: containers that cannot be updated do not keep the others from it', async () => {
+  const sent = new Set<string>();
+  let calls = 0;
+  const { ledger, containers, pusher } = newNode(70, async (updates) => {
+    calls += 1;
+    if (updates.some(({ containerId }) => containerId === 'web-3')) throw new RangeError('no');
+    for (const { containerId } of updates) sent.add(containerId);
+    return 'applied';
+  });
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  await pusher.push();
+  assert.deepEqual([sent.size, calls], [38, 3]);
+  assert.equal(containers.takeDueUpdates().length, 32);
+});
+
 test('UpdatePusher sends again what an answer overtook, and what changed while it sent', async () => {
   const sent: string[] = [];
   const hold: (() => void)[] = [];

@@ -51,27 +51,33 @@ export class UpdatePusher {
     }
   }
 
+  /** Each call is decided anew, because hooks go on meanwhile. Containers of a call that failed wait for the next time. */
   async #pushDue(byAllMeans: boolean): Promise<void> {
+    const failed = new Set<string>();
     for (;;) {
       const due = this.#containers.takeDueUpdates();
-      if (due.length === 0) return;
-      const updates = due.slice(0, UPDATES_PER_CALL_MAX);
-      this.#containers.settleUpdates(due.slice(UPDATES_PER_CALL_MAX), { applied: false });
-      const applied = await this.#send(updates, byAllMeans);
-      this.#containers.settleUpdates(updates, { applied });
-      if (!applied) return;
+      const updates = due.filter(({ containerId }) => !failed.has(containerId)).slice(0, UPDATES_PER_CALL_MAX);
+      this.#containers.settleUpdates(
+        due.filter((update) => !updates.includes(update)),
+        { applied: false },
+      );
+      if (updates.length === 0) return;
+      const outcome = await this.#send(updates, byAllMeans);
+      this.#containers.settleUpdates(updates, { applied: outcome === 'applied' });
+      if (outcome === 'withheld') return;
+      if (outcome === 'failed') for (const { containerId } of updates) failed.add(containerId);
     }
   }
 
-  async #send(updates: readonly CpusetUpdate[], byAllMeans: boolean): Promise<boolean> {
+  async #send(updates: readonly CpusetUpdate[], byAllMeans: boolean): Promise<'applied' | 'withheld' | 'failed'> {
     try {
-      if ((await this.#ports.send(updates)) === 'applied') return true;
-      if (!byAllMeans) return false;
+      const outcome = await this.#ports.send(updates);
+      if (outcome === 'applied' || !byAllMeans) return outcome;
       await this.#ports.sendSlowly(updates);
-      return true;
+      return 'applied';
     } catch (error) {
       this.#ports.log.warn('containers not updated yet', { containers: updates.length, reason: errorText(error) });
-      return false;
+      return 'failed';
     }
   }
 }
