@@ -32,6 +32,8 @@ function remedyOf(error: ApiError): string {
     case 'NotServed':
       return '; the driver needs Kubernetes 1.34 or later with resource.k8s.io/v1 (feature gate DynamicResourceAllocation)';
     case 'Forbidden':
+      // An admission policy says itself what it wants.
+      if (error.message.includes('denied request')) return '';
       return "; grant it in the ClusterRole of the driver's service account";
     case 'Unauthorized':
       return '; the token or client certificate is not valid (any more)';
