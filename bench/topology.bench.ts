@@ -77,6 +77,14 @@ function timeMicros(call: () => unknown): number {
   return Number(process.hrtime.bigint() - start) / 1_000;
 }
 
+/** Processor time of the process, kernel included: what a busy machine does not change. */
+function cpuMicros(call: () => unknown): number {
+  const start = process.cpuUsage();
+  for (let i = 0; i < ROUNDS; i += 1) call();
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / ROUNDS;
+}
+
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
@@ -115,6 +123,12 @@ function benchMachine({ cpus, text, referenceMicros, targetMicros }: Machine, ho
       baseline: referenceMicros,
     });
   }
+  print({
+    bench: `${name}/processor-time`,
+    value: round(cpuMicros(() => readOurs(sysfs))),
+    unit: 'us',
+    baseline: round(cpuMicros(() => readPlainly(sysfs))),
+  });
   print({ bench: `${name}/first-time`, value: round(first), unit: 'us' });
   print({ bench: `${name}/files`, value: counted.counts.files, unit: 'files', baseline: countedPlainly.counts.files });
   print({
