@@ -50,6 +50,25 @@ test('enumerateDevices T8: huge, missing and negative package ids give valid uni
   assert.deepEqual(names, ['cpudevsocket000', 'cpudevsocket001', 'cpudevsocket002']);
 });
 
+test('enumerateDevices names sockets apart whose package ids repeat', () => {
+  const machine = smtMachine({ nodes: 4, cores: 1 });
+  const ids = [0, 0, 1, 1];
+  const odd = { ...machine, sockets: machine.sockets.map((socket, index) => ({ ...socket, socketId: ids[index] })) };
+  const names = enumerateDevices(odd, grouped('socket'), CpuSet.empty).devices.map((device) => device.name);
+  assert.deepEqual(names, ['cpudevsocket000', 'cpudevsocket002', 'cpudevsocket001', 'cpudevsocket003']);
+});
+
+test('enumerateDevices T7: an L3 cache without an id is told apart by its lowest CPU, as in the reference', () => {
+  const machine = smtMachine({ nodes: 2, cores: 2 });
+  const unnamed = { ...machine, l3Caches: machine.l3Caches.map((l3) => ({ ...l3, l3CacheId: undefined })) };
+  const idsOf = (mode: DeviceMode) =>
+    enumerateDevices(unnamed, mode, CpuSet.empty).devices.map((device) =>
+      'l3CacheId' in device ? device.l3CacheId : 'none',
+    );
+  assert.deepEqual(idsOf(grouped('l3cache')), [0, 2]);
+  assert.deepEqual(idsOf({ kind: 'individual' }), [0, 0, 0, 0, 2, 2, 2, 2]);
+});
+
 test('toSliceDevice publishes a NUMA node as the reference driver does', () => {
   const machine = smtMachine({ nodes: 2, cores: 2 });
   const [, second] = enumerateDevices(machine, grouped('numanode'), CpuSet.empty).devices;

@@ -1,5 +1,5 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import type { Cpu, CpuTopology } from '../topology/topology.ts';
+import type { Cpu, CpuTopology, L3Cache } from '../topology/topology.ts';
 import { keepForSharedPool } from './keep-shared.ts';
 
 /** How CPUs become devices: one device a CPU, or one device a group with the CPUs as consumable capacity. */
@@ -61,18 +61,23 @@ const NAME_NUMBER_MAX = 999;
 
 /**
  * Gives each group of a kind its number in the device name: the kernel's id, as the reference does, or, where that is
- * unknown, negative or over three digits, the lowest number no other group has from its position upwards.
+ * unknown, negative, over three digits or an earlier group's, the lowest number no other group has from its position upwards.
  */
 function numberGroups(ids: readonly (number | undefined)[]): number[] {
   const fits = (id: number | undefined): id is number => id !== undefined && id >= 0 && id <= NAME_NUMBER_MAX;
   const taken = new Set(ids.filter(fits));
   return ids.map((id, position) => {
-    if (fits(id)) return id;
+    if (fits(id) && ids.indexOf(id) === position) return id;
     let number = position;
     while (taken.has(number)) number += 1;
     taken.add(number);
     return number;
   });
+}
+
+/** The kernel's id of a cache, or as in the reference its lowest CPU where there is none (most ARM machines). */
+function identifyL3({ l3CacheId, cpus }: L3Cache): number | undefined {
+  return l3CacheId ?? cpus.first;
 }
 
 function nameDevice(prefix: string, number: number): string {
@@ -84,7 +89,7 @@ type UnsteppedDevice = Device extends infer One ? (One extends Device ? Omit<One
 
 /** Individual devices: the threads of a core next to each other, cores in order of their lowest allocatable CPU. */
 function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): UnsteppedDevice[] {
-  const l3CacheIds = new Map(topology.l3Caches.map((l3) => [l3.l3Cache, l3.l3CacheId]));
+  const l3CacheIds = new Map(topology.l3Caches.map((l3) => [l3.l3Cache, identifyL3(l3)]));
   const cpus = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
   const cores = topology.cores
     .map((core) => core.cpus.intersection(allocatable))
@@ -131,13 +136,13 @@ function enumerateGroups(
       }));
     }
     case 'l3cache':
-      return topology.l3Caches.map(({ l3Cache, l3CacheId, cpus }) => ({
+      return topology.l3Caches.map((l3) => ({
         kind: 'l3cache',
-        name: nameDevice('l3cache', l3Cache),
-        cpus,
-        l3CacheId,
-        numaNode: firstCpu(cpus)?.numaNode ?? 0,
-        socketId: firstCpu(cpus)?.socketId,
+        name: nameDevice('l3cache', l3.l3Cache),
+        cpus: l3.cpus,
+        l3CacheId: identifyL3(l3),
+        numaNode: firstCpu(l3.cpus)?.numaNode ?? 0,
+        socketId: firstCpu(l3.cpus)?.socketId,
       }));
     case 'machine':
       return [{ kind: 'machine', name: 'cpudevmachine', cpus: topology.online }];
