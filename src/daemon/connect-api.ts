@@ -7,8 +7,8 @@ import { fetchClaim } from '../apiserver/fetch-claim.ts';
 import { fetchNode } from '../apiserver/node.ts';
 import { SlicePublisher } from '../apiserver/slice-publisher.ts';
 import type { SlicePublisherState } from '../apiserver/slice-publisher-state.ts';
-import type { ClaimReference } from '../claims/claim.ts';
 import type { Config } from '../config/config.ts';
+import type { ClaimServicePorts } from '../driver/claim-service.ts';
 import type { SliceDevice } from '../devices/slice-device.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
@@ -16,9 +16,12 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { DRIVER_NAME } from './read-machine.ts';
 import type { Readiness } from './readiness.ts';
 
+/** How long an API server that is busy or away is asked for a claim that the ledger can answer, in milliseconds. */
+const KNOWN_CLAIM_PATIENCE_MS = 1_000;
+
 /** The API server as the daemon needs it. */
 export interface ApiSide {
-  readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
+  readonly fetchClaim: ClaimServicePorts['fetchClaim'];
   /** The claim with this UID in this namespace, or undefined when there is none. */
   readonly findClaim: (wanted: { readonly namespace: string; readonly uid: string }) => Promise<unknown>;
   /** The Node object of this machine. */
@@ -77,7 +80,8 @@ export async function connectApi(options: ConnectApiOptions): Promise<ApiSide> {
   const connection = await loadConnection({ kubeconfigPath: config.kubeconfig, environment });
   const client = new ApiClient(connection, { userAgent: `dracpu/${version}` });
   return {
-    fetchClaim: (reference) => fetchClaim(client, reference),
+    fetchClaim: (reference, { isKnown = false } = {}) =>
+      fetchClaim(client, reference, isKnown ? { patienceMs: KNOWN_CLAIM_PATIENCE_MS } : {}),
     findClaim: async ({ namespace, uid }) => {
       const { items } = await client.list({ resource: RESOURCE_CLAIMS, namespace });
       return items.find((item) => item.metadata.uid === uid);

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../cdi/metadata-directory.ts';
@@ -26,7 +25,7 @@ import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeInfo } from '../nri/index.ts';
 import { Pinning } from './pinning.ts';
-import { Preflight } from './preflight.ts';
+import { Preflight, readCurrentFile } from './preflight.ts';
 import { taintFor } from './preflight-checks.ts';
 import { DRIVER_NAME } from './read-machine.ts';
 import { Readiness } from './readiness.ts';
@@ -142,7 +141,7 @@ function createPreflight(
 ): Preflight {
   return new Preflight({
     cpuManagerStatePath: join(config.kubeletRootDirectory, 'cpu_manager_state'),
-    readFile: (path) => readFile(path, 'utf8'),
+    readFile: readCurrentFile,
     fetchNode: api.fetchNode,
     readReserved: () => config.reservedCpus,
     readiness,

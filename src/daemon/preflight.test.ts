@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
-import { Preflight, type PreflightPorts } from './preflight.ts';
+import { Preflight, type PreflightPorts, readCurrentFile } from './preflight.ts';
 import { checkCpuManagerState, checkReservedCpus, taintFor } from './preflight-checks.ts';
 import { Readiness } from './readiness.ts';
 
@@ -120,4 +123,18 @@ test('Preflight takes an absent state file for no CPU manager, and keeps its res
   );
   assert.deepEqual(lines, ['warn preflight check failed reserved-cpus', 'change']);
   assert.deepEqual(taintFor(preflight.findings), []);
+});
+
+test('readCurrentFile takes a file that was replaced on the host for absent', async (context) => {
+  const directory = await mkdtemp(join(tmpdir(), 'preflight-'));
+  context.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, 'cpu_manager_state');
+  await writeFile(path, NONE);
+  assert.equal(await readCurrentFile(path), NONE);
+  // Through /proc a file can be opened that has no name any more, as it is through the mount of a single file.
+  const held = await open(path);
+  context.after(() => held.close());
+  await rm(path);
+  await assert.rejects(readCurrentFile(`/proc/self/fd/${held.fd}`), { code: 'ENOENT' });
+  await assert.rejects(readCurrentFile(path), { code: 'ENOENT' });
 });

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { checkCpuManagerState, checkReservedCpus, type Finding } from './preflight-checks.ts';
@@ -17,6 +18,22 @@ export interface PreflightPorts {
   /** Called when a look found something else than the one before. */
   readonly onChange: () => void;
   readonly log: Log;
+}
+
+/**
+ * Reads a text file by its name of today. A file mounted into a pod by itself can be read still when it was replaced on the host;
+ * then it has no name any more, and counts as absent.
+ * @throws the error of the operating system; ENOENT for a replaced file.
+ */
+export async function readCurrentFile(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { nlink } = await file.stat();
+    if (nlink === 0) throw Object.assign(new Error(`ENOENT: ${path} was replaced`), { code: 'ENOENT' });
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
 }
 
 /** Files that are not there, or not mounted, tell nothing about the kubelet. */

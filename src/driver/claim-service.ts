@@ -32,8 +32,11 @@ export type UnprepareOutcome = { readonly uid: string; readonly error?: string }
 export interface ClaimServicePorts {
   /** The node as it is now. */
   readonly machine: () => Machine;
-  /** The claim object, or undefined when the API server has none of that name. Rejects when it cannot be asked. */
-  readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
+  /**
+   * The claim object, or undefined when the API server has none of that name. Rejects when it cannot be asked; soon for a
+   * claim that is known, which can be answered without it.
+   */
+  readonly fetchClaim: (reference: ClaimReference, options?: { readonly isKnown?: boolean }) => Promise<unknown>;
   /** The durable form of a prepared claim. */
   readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
   /** What the claim's containers are told of their devices. */
@@ -193,7 +196,7 @@ export class ClaimService {
         `Cannot prepare claim ${describeClaim(reference)}: ${JSON.stringify(reference.uid)} is no UID; want letters, digits, dots and dashes`,
       );
     }
-    return await this.#ports.fetchClaim(reference);
+    return await this.#ports.fetchClaim(reference, { isKnown: this.#ledger.find(reference.uid) !== undefined });
   }
 
   async #prepareOne(
