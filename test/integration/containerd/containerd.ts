@@ -6,8 +6,9 @@ import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
 import { SLOWNESS } from '../slowness.ts';
-import { type RuntimeBinaries, run } from './debian-packages.ts';
+import type { RuntimeBinaries } from './debian-packages.ts';
 import { buildImage, SANDBOX_IMAGE } from './image.ts';
+import { run } from './run.ts';
 
 /** A containerd that is slow to be ready on a loaded machine, in milliseconds. */
 const READY_MS = 30_000 * SLOWNESS;

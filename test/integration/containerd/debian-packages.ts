@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { UnavailableError } from '../unavailable-error.ts';
-
-export const run = promisify(execFile);
+import { checkHost } from './check-host.ts';
+import { run } from './run.ts';
 
 /** Debian release that has containerd 2. */
 const SUITE = 'forky';
@@ -69,7 +67,9 @@ async function unpackPackages(cache: string, suite: string, packages: readonly s
     await run('apt-get', ['-qq', 'update'], apt);
     await run('apt-get', ['-qq', 'download', ...packages], apt);
   } catch (error) {
-    throw new UnavailableError(`packages of Debian ${suite} cannot be had: ${String(error).slice(0, 300)}`);
+    await rm(work, { recursive: true, force: true });
+    const reason = String(error).replaceAll(/\s+/g, ' ').slice(0, 300);
+    throw new UnavailableError(`packages of Debian ${suite} cannot be had: ${reason}`);
   }
   const root = join(work, 'root');
   for (const file of await readdir(join(work, 'debs'))) await run('dpkg', ['-x', join(work, 'debs', file), root]);
@@ -111,7 +111,7 @@ async function findRunc(cache: string, root: string): Promise<string> {
  * @throws UnavailableError with the reason why this machine cannot have them.
  */
 export async function findRuntimeBinaries(): Promise<RuntimeBinaries> {
-  if (userInfo().uid !== 0) throw new UnavailableError('a container runtime needs root');
+  await checkHost();
   for (const tool of ['apt-get', 'dpkg', 'tar']) {
     if (!(await starts(tool))) throw new UnavailableError(`no ${tool} on this system`);
   }

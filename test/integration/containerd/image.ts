@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { arch } from 'node:process';
 import { join } from 'node:path';
-import { run } from './debian-packages.ts';
+import { run } from './run.ts';
 
 /** Names of the one image: as workload and as what holds a sandbox. Its command only waits. */
 export const IMAGE = 'local.test/busybox:1';
