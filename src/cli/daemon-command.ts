@@ -24,9 +24,10 @@ function waitForSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function stopInTime(daemon: Daemon): Promise<void> {
+/** Ends a daemon, also one that is still starting, within the time there is. */
+async function stopInTime(starting: Promise<Daemon>): Promise<void> {
   const timeout = new Promise<void>((resolve) => void setTimeout(resolve, STOP_TIMEOUT_MS).unref());
-  await Promise.race([daemon.stop(), timeout]);
+  await Promise.race([starting.then((daemon) => daemon.stop()), timeout]);
 }
 
 async function runDaemon({ config, warnings }: RunCommand): Promise<number> {
@@ -40,9 +41,11 @@ async function runDaemon({ config, warnings }: RunCommand): Promise<number> {
   log.info('dracpu starts', { version, commit, ...describeConfig(config) });
   for (const warning of warnings) log.warn(warning);
   try {
-    const daemon = await startDaemon({ config, logger, environment: process.env });
-    log.info('dracpu stops', { signal: await stopped });
-    await stopInTime(daemon);
+    const starting = startDaemon({ config, logger, environment: process.env });
+    // A start that fails is told at once; one that takes long can be given up.
+    const signal = await Promise.race([stopped, starting.then(() => stopped)]);
+    log.info('dracpu stops', { signal });
+    await stopInTime(starting);
     return EXIT_STOPPED;
   } catch (error) {
     if (!(error instanceof Error) || typeof (error as { code?: unknown }).code !== 'string') throw error;

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../cdi/metadata-directory.ts';
 import type { Config } from '../config/config.ts';
-import { toSliceDevice } from '../devices/slice-device.ts';
+import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
 import { ClaimService } from '../driver/claim-service.ts';
 import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
@@ -20,7 +20,7 @@ import { DriverHolder, identifyDriver } from './driver-holder.ts';
 import { type Foundation, loadFoundation, loadMachine } from './foundation.ts';
 import { followMachine } from './follow-machine.ts';
 import { HealthMonitor } from './health-monitor.ts';
-import { createHttpRoutes, readMetricsState } from './http-routes.ts';
+import { createHttpRoutes, type HttpSources, readMetricsState } from './http-routes.ts';
 import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeInfo } from '../nri/index.ts';
@@ -215,6 +215,25 @@ async function takeNode(
   return () => holder.release();
 }
 
+/** Serves the driver's pages, unless that is switched off. */
+async function startHttp({ config, logger }: DaemonOptions, sources: HttpSources): Promise<() => Promise<void>> {
+  if (!config.bindAddress) return async () => {};
+  const http = new HttpServer({
+    bindAddress: config.bindAddress,
+    routes: createHttpRoutes(sources),
+    log: logger.forModule('http'),
+  });
+  await http.start();
+  return () => http.stop();
+}
+
+/** The devices as they are to be published now. */
+function describeSliceDevices(config: Config, { machine }: Foundation, { findings }: Preflight): SliceDevice[] {
+  const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
+  const shown = { exposePcieRoots, publishNodeAllocatable, taints: taintFor(findings) };
+  return machine.devices.devices.map((device) => toSliceDevice(device, machine.topology, shown));
+}
+
 /** Starts part after part; what ends each is put on `stops` at once. */
 async function startParts(options: DaemonOptions, { base, roles, doors }: Stops): Promise<void> {
   const { config, logger } = options;
@@ -264,13 +283,8 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
     findings: preflight.findings,
   });
   let isStarted = false;
-  if (config.bindAddress) {
-    const sources = { isStarted: () => isStarted, readConditions: readiness.readConditions, metrics, readState };
-    const routes = createHttpRoutes(sources);
-    const http = new HttpServer({ bindAddress: config.bindAddress, routes, log: logger.forModule('http') });
-    await http.start();
-    base.push(() => http.stop());
-  }
+  const sources = { isStarted: () => isStarted, readConditions: readiness.readConditions, metrics, readState };
+  base.push(await startHttp(options, sources));
   pinning.start();
   roles.push(() => pinning.stop());
   roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned((uid) => pinning.containers.usesClaim(uid))));
@@ -279,12 +293,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   await kubelet.start();
   doors.push(() => kubelet.stop());
   await preflight.lookAtKubelet();
-  publish = () => {
-    const { devices, topology } = foundation.machine;
-    const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
-    const shown = { exposePcieRoots, publishNodeAllocatable, taints: taintFor(preflight.findings) };
-    api.slices.setDevices(devices.devices.map((device) => toSliceDevice(device, topology, shown)));
-  };
+  publish = () => api.slices.setDevices(describeSliceDevices(config, foundation, preflight));
   publish();
   api.slices.start();
   roles.push(() => api.slices.stop());
@@ -297,7 +306,8 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   roles.push(async () => unfollow());
   health.reportClaims();
   isStarted = true;
-  await preflight.run();
+  // Not waited for: it asks the API server, which may be away.
+  void preflight.run();
 }
 
 /**
