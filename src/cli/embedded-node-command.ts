@@ -57,8 +57,8 @@ async function runEmbeddedNode(given: EmbeddedNodeOptions): Promise<void> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  // A parent that is gone reads nothing more; its end is noticed on standard input.
-  process.stdout.on('error', () => stop.abort());
+  // A parent that is gone reads nothing more: what it left must be cleaned up, where other commands just end.
+  process.stdout.removeAllListeners('error').on('error', () => stop.abort());
   const streams = { input: process.stdin, output: process.stdout, stop: stop.signal };
   await serveNode({ ...options, directory, simulateContainers, removeDirectory, log: stderrLog }, streams);
   process.stdin.destroy();

@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { DemoDocument } from '../../src/simulator/demo/demo-report.ts';
+import { waitFor } from '../../src/simulator/local-cluster.ts';
 import { program, skipReason } from '../local-cluster.ts';
 
 const [file, ...first] = program;
 const run = promisify(execFile);
+
+/** The processes that have a text on their command line. */
+async function listProcesses(text: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return lines.filter((line) => line.includes(text));
+}
 
 async function runDemo(args: string[], directory: string): Promise<{ document: DemoDocument; story: string }> {
   const env = { ...process.env, TMPDIR: directory };
@@ -34,6 +43,21 @@ describe('dracpu demo', { skip: skipReason }, () => {
       assert.ok(document.containers.length > 0);
       for (const { wanted, actual } of document.containers) assert.equal(actual, wanted);
       assert.deepEqual(await readdir(directory), []);
+    });
+  }
+
+  for (const sign of ['starting the embedded node', 'the driver registers', 'SIGKILL']) {
+    it(`leaves nothing behind when it is killed after saying "${sign}"`, async (t) => {
+      const directory = await mkdtemp(join(tmpdir(), 'dracpu-demo-'));
+      t.after(() => rm(directory, { recursive: true }));
+      const demo = spawn(file, [...first, 'demo', '--topology', 'core:4'], {
+        env: { ...process.env, TMPDIR: directory },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      for await (const line of createInterface({ input: demo.stdout })) if (line.includes(sign)) break;
+      demo.kill('SIGKILL');
+      await waitFor('the directory to be empty', async () => (await readdir(directory)).length === 0);
+      await waitFor('all processes to end', async () => (await listProcesses(directory)).length === 0);
     });
   }
 
