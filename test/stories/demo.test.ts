@@ -46,7 +46,7 @@ describe('dracpu demo', { skip: skipReason }, () => {
     });
   }
 
-  for (const sign of ['starting the embedded node', 'the driver registers', 'SIGKILL']) {
+  for (const sign of ['API server', 'the driver registers', 'SIGKILL']) {
     it(`leaves nothing behind when it is killed after saying "${sign}"`, async (t) => {
       const directory = await mkdtemp(join(tmpdir(), 'dracpu-demo-'));
       t.after(() => rm(directory, { recursive: true }));
