@@ -1,3 +1,4 @@
+import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
 import type { ContainerFacts, Containers, CpusetUpdate } from '../driver/containers.ts';
 import {
   type Container,
@@ -16,7 +17,8 @@ function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFa
     podUid: pod?.uid ?? container.podSandboxId,
     podNamespace: pod?.namespace ?? '',
     podName: pod?.name ?? container.podSandboxId,
-    env: container.env,
+    // The rest decides nothing, and a node's containers have much of it.
+    env: container.env.filter((entry) => entry.startsWith(CPUSET_ENV_PREFIX)),
     cpus: containerCpus(container),
     pid: container.pid > 0 ? container.pid : undefined,
     cgroupsPath: container.linux?.cgroupsPath ?? '',

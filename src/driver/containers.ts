@@ -14,7 +14,7 @@ export interface ContainerFacts {
   readonly podUid: string;
   readonly podNamespace: string;
   readonly podName: string;
-  /** "NAME=value" entries. */
+  /** "NAME=value" entries; only those that name claims matter. */
   readonly env: readonly string[];
   /** The cpuset the runtime has for it; "" when it has none. */
   readonly cpus: string;
