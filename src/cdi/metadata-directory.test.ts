@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -13,6 +13,7 @@ async function openDirectory(context: TestContext) {
   context.after(() => rm(root, { recursive: true }));
   const dataDirectory = join(root, 'plugins/dra.cpu');
   const cdiDirectory = join(root, 'cdi');
+  await mkdir(cdiDirectory);
   return {
     dataDirectory,
     cdiDirectory,

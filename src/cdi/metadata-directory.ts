@@ -20,9 +20,14 @@ export interface MetadataDirectoryOptions {
   readonly cdiDirectory: string;
 }
 
-/** Writes a file whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
+/** Writes a file that nobody looks for before the claim is prepared. */
+async function writeInto(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text, { mode: 0o644 });
+}
+
+/** Writes a file whole or not at all: the runtime reads the directory whenever it likes. */
+async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, text, { mode: 0o644 });
   await rename(temporary, path);
@@ -49,7 +54,7 @@ export class MetadataDirectory {
       const hostPath = join(dataDirectory, metadataFilePath(claim, request));
       const specPath = join(cdiDirectory, metadataSpecFileName(driverName, claim.uid, request));
       return [
-        writeWhole(hostPath, formatDeviceMetadata(driverName, claim, { request, devices })),
+        writeInto(hostPath, formatDeviceMetadata(driverName, claim, { request, devices })),
         writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath })),
       ];
     });

@@ -127,6 +127,16 @@ test('ClaimService.prepare P5: a file that cannot be written gives the CPUs back
   assert.equal(await fixture.prepareError('a'), '');
 });
 
+test('ClaimService.prepare leaves no file behind when the container cannot be told its devices', async () => {
+  const fixture = withClaims({ a: '4' });
+  fixture.metadataError = new Error('no space left on device');
+  assert.match(await fixture.prepareError('a'), /no space left on device/);
+  assert.ok(fixture.ledger.taken.isEmpty);
+  assert.equal(fixture.files.size, 0);
+  fixture.metadataError = undefined;
+  assert.equal(await fixture.prepareError('a'), '');
+});
+
 test('ClaimService.prepare P7: fifty claims at once get disjoint CPUs', async () => {
   const uids = Array.from({ length: 50 }, (_, index) => `c${index}`);
   const fixture = withClaims(Object.fromEntries(uids.map((uid) => [uid, '1'])), { reserved: CpuSet.of(0) });

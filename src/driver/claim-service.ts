@@ -279,21 +279,25 @@ export class ClaimService {
     );
   }
 
-  /** Writes the claim's files, the one that recovery reads last. A new claim that cannot be recorded gives its CPUs back. */
+  /** Writes the claim's files side by side. A new claim that cannot be recorded gives its CPUs back. */
   async #record(
     prepared: PreparedClaim,
     { isNew, podClaimName }: { isNew: boolean; podClaimName: string | undefined },
   ): Promise<void> {
     const { metadata, specs, machine } = this.#ports;
-    try {
-      if (prepared.assignments.length > 0) {
-        await metadata.write({ ...prepared, podClaimName }, describeDevices(prepared, machine()));
-      }
-      if (!prepared.cpus.isEmpty) await specs.write(toRecord(prepared));
-    } catch (error) {
-      if (isNew) this.#release(prepared.uid);
-      throw error;
-    }
+    const { uid, assignments, cpus } = prepared;
+    const [spec, described] = await Promise.allSettled([
+      cpus.isEmpty ? undefined : specs.write(toRecord(prepared)),
+      assignments.length === 0
+        ? undefined
+        : metadata.write({ ...prepared, podClaimName }, describeDevices(prepared, machine())),
+    ]);
+    const failed = [spec, described].find((result) => result.status === 'rejected');
+    if (!failed) return;
+    // CPUs that a file may still give to a container after a restart are not free: the file goes first.
+    if (isNew && spec.status === 'fulfilled') await specs.remove(uid);
+    if (isNew) this.#release(uid);
+    throw failed.reason;
   }
 
   /** File first: CPUs are free only when no file can give them to a container any more. */

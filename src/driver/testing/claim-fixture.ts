@@ -27,6 +27,8 @@ export class ClaimFixture {
   readonly events: ClaimEvent[] = [];
   /** Rejects writes and removals of files while set. */
   diskError: Error | undefined;
+  /** Rejects what containers are to be told while set. */
+  metadataError: Error | undefined;
   /** Rejects requests to the API server while set. */
   apiError: Error | undefined;
   /** What claims wait for before they are given CPUs. */
@@ -61,7 +63,10 @@ export class ClaimFixture {
         },
       },
       metadata: {
-        write: async ({ uid }, requests) => void this.metadata.set(uid, requests),
+        write: async ({ uid }, requests) => {
+          if (this.metadataError) throw this.metadataError;
+          this.metadata.set(uid, requests);
+        },
         remove: async ({ uid }) => void this.metadata.delete(uid),
       },
       whenPinning: () => this.whenPinning(),
