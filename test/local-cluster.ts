@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { CpuSet } from '../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../src/cpuset/parse.ts';
@@ -37,6 +40,18 @@ export async function startCluster(
   await cluster.startDriver(driver);
   await cluster.api.create('deviceclasses', deviceClass());
   return cluster;
+}
+
+/** The same with a driver that reads a configuration file of this text. */
+export async function startConfigured(
+  t: TestContext,
+  { config, ...options }: StoryOptions & { readonly config: string },
+): Promise<LocalCluster> {
+  const directory = await mkdtemp(join(tmpdir(), 'dracpu-story-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, 'config.yaml');
+  await writeFile(path, config);
+  return startCluster(t, { ...options, driver: { args: [`--config=${path}`] } });
 }
 
 /** Creates a claim and a pod of the same name that uses it; they need not be running when this returns. */

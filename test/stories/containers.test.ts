@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { waitFor } from '../../src/simulator/local-cluster.ts';
-import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
+import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster, startConfigured } from '../local-cluster.ts';
 
 describe('Driver and node as two processes: containers', { skip: skipReason, concurrency: 3 }, () => {
   it('N4: a container that is restarted 20 times keeps its CPUs while other claims come and go', async (t) => {
@@ -38,11 +35,7 @@ describe('Driver and node as two processes: containers', { skip: skipReason, con
   });
 
   it('P16: init container, sidecar and container of a pod share a claim where that is configured', async (t) => {
-    const directory = await mkdtemp(join(tmpdir(), 'dracpu-story-'));
-    t.after(() => rm(directory, { recursive: true }));
-    const config = join(directory, 'config.yaml');
-    await writeFile(config, 'apiVersion: v1alpha1\nclaimSharing: pod\n');
-    const cluster = await startCluster(t, { driver: { args: [`--config=${config}`] } });
+    const cluster = await startConfigured(t, { config: 'apiVersion: v1alpha1\nclaimSharing: pod\n' });
     const common = { image: 'busybox', resources: { claims: [{ name: 'cpus' }] } };
     const sidecar = { name: 'sidecar', restartPolicy: 'Always', ...common };
     await createClaimedPod(cluster, 'db', 4, { initContainers: [sidecar] });
