@@ -24,6 +24,7 @@ test('parseClaimEnv N6: refuses every malformed DRA_CPUSET variable and names it
   const cases = [
     'DRA_CPUSET_a',
     'DRA_CPUSET_a=',
+    'DRA_CPUSET_a=\n',
     'DRA_CPUSET_=1',
     'DRA_CPUSET_a=0-',
     'DRA_CPUSET_a=3-1',

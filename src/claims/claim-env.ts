@@ -31,6 +31,8 @@ export function parseClaimEnv(env: readonly string[]): Map<string, CpuSet> {
     if (value === undefined || value === '') throw malformed('which lists no CPUs');
     try {
       const cpus = parseCpuList(value);
+      // A line end alone is an empty list, as in files of the kernel.
+      if (cpus.isEmpty) throw malformed('which lists no CPUs');
       if (claims.has(uid)) throw malformed('a claim that stands there twice');
       claims.set(uid, cpus);
     } catch (error) {

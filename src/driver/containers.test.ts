@@ -83,6 +83,7 @@ test('Containers N5: late Stop and Remove of an old instance do not touch the ne
 for (const [what, env, code] of [
   ['a claim that is not prepared', ['DRA_CPUSET_x=0-7'], 'UnknownClaim'],
   ['an empty value', ['DRA_CPUSET_u1='], 'MalformedEnv'],
+  ['a line end for a value', ['DRA_CPUSET_x=\n'], 'MalformedEnv'],
   ['half a range', ['DRA_CPUSET_u1=0-'], 'MalformedEnv'],
   ['no UID', ['DRA_CPUSET_=2-3'], 'MalformedEnv'],
   ['more CPUs than the claim has', ['DRA_CPUSET_u1=2-4'], 'ClaimMismatch'],
@@ -131,6 +132,30 @@ test('Containers N14: containers that contradict each other are confined, the ot
     containerFacts('web', { cpus: '0-7' }),
   ]);
   assert.deepEqual(asText(updates), ['second 0-1,4-7', 'gone 0-1,4-7', 'web 0-1,4-7']);
+});
+
+test('Containers N14: no environment whatever breaks Synchronize, and none gives CPUs that are not its own', () => {
+  const value = fc.oneof(fc.constantFrom('2-3', '0-7', '', '\n', '0-', '5'), fc.string({ maxLength: 8 }));
+  const entry = fc
+    .tuple(fc.constantFrom('u1', 'x', '', 'u1\n'), value)
+    .map(([uid, cpus]) => `DRA_CPUSET_${uid}=${cpus}`);
+  const facts = fc.record({
+    env: fc.array(fc.oneof(entry, fc.string()), { maxLength: 3 }),
+    cpus: fc.constantFrom('', '2-3', '0-7'),
+  });
+  fc.assert(
+    fc.property(fc.array(facts, { maxLength: 4 }), (list) => {
+      const { ledger, containers } = newNode();
+      ledger.reserve(preparedClaim('u1', '2-3'));
+      const owner = containerFacts('db', { env: claimEnv('u1', '2-3'), cpus: '2-3' });
+      containers.create(owner);
+      containers.synchronize([owner, ...list.map((some, index) => containerFacts(`c${index}`, some))]);
+      for (const { facts: unverified } of containers.unverified) containers.settleUnverified(unverified.id);
+      for (const { facts: placed, cpus } of containers.decided) {
+        assert.equal(cpus.toString(), placed.id === 'db' ? '2-3' : '0-1,4-7');
+      }
+    }),
+  );
 });
 
 test('Containers N16: a change of resources states the cpuset again', () => {
