@@ -1,5 +1,6 @@
 import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
-import type { ContainerFacts, Containers, CpusetUpdate } from '../driver/containers.ts';
+import type { ContainerFacts, CpusetUpdate } from '../driver/container.ts';
+import type { Containers } from '../driver/containers.ts';
 import {
   type Container,
   type ContainerUpdate,

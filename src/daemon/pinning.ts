@@ -1,7 +1,8 @@
 import { readContainerCpuset } from '../cgroup/container-cpuset.ts';
 import type { Ledger } from '../claims/ledger.ts';
 import { Adoption, type AdoptionPorts } from '../driver/adopt.ts';
-import { Containers, type CpusetUpdate, type SynchronizeFinding } from '../driver/containers.ts';
+import type { CpusetUpdate } from '../driver/container.ts';
+import { Containers, type SynchronizeFinding } from '../driver/containers.ts';
 import { type DriftOutcome, type DriftReport, DriftWatch } from '../driver/drift.ts';
 import type { Machine } from '../driver/machine.ts';
 import { UpdatePusher } from '../driver/push-updates.ts';

@@ -7,7 +7,8 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { Backoff, sleep } from '../lib/backoff.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { toRecord } from './claim-service.ts';
-import { type Containers, describeContainer, type UnverifiedContainer } from './containers.ts';
+import { describeContainer, type UnverifiedContainer } from './container.ts';
+import type { Containers } from './containers.ts';
 import type { Machine } from './machine.ts';
 
 /** Between attempts to ask the API server, in milliseconds. */

@@ -6,7 +6,8 @@ import { type ClaimSharing, Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
-import { Containers, type CpusetUpdate } from './containers.ts';
+import type { CpusetUpdate } from './container.ts';
+import { Containers } from './containers.ts';
 import { containerFacts, preparedClaim } from './testing/fixtures.ts';
 
 function newNode({

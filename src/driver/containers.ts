@@ -5,62 +5,15 @@ import type { Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { invariant } from '../lib/invariant.ts';
 import type { Log } from '../lib/log.ts';
-
-/** A container as the runtime describes it, reduced to what the driver decides on. */
-export interface ContainerFacts {
-  /** The runtime's id: a restarted container has a new one. */
-  readonly id: string;
-  readonly name: string;
-  readonly podUid: string;
-  readonly podNamespace: string;
-  readonly podName: string;
-  /** "NAME=value" entries; only those that name claims matter. */
-  readonly env: readonly string[];
-  /** The cpuset the runtime has for it; "" when it has none. */
-  readonly cpus: string;
-  /** Its first process as the host numbers it; undefined before it runs. */
-  readonly pid: number | undefined;
-  /** Where its cgroup is, as the runtime says it: a path, or "slice:prefix:name" under systemd; "" when it does not say. */
-  readonly cgroupsPath: string;
-}
-
-/** A container that must get another cpuset. */
-export interface CpusetUpdate {
-  readonly containerId: string;
-  readonly cpus: CpuSet;
-}
-
-/** The answer to a container's creation. */
-export interface Admission {
-  readonly cpus: CpuSet;
-  readonly updates: readonly CpusetUpdate[];
-}
-
-/** A running container that names claims which the ledger does not know, and must be asked for at the API server. */
-export interface UnverifiedContainer {
-  readonly facts: ContainerFacts;
-  /** Claim UID -> CPUs, as its environment says. */
-  readonly claims: ReadonlyMap<string, CpuSet>;
-}
-
-/** A container with its CPUs, for those who look. */
-export interface PlacedContainer {
-  readonly podNamespace: string;
-  readonly podName: string;
-  readonly name: string;
-  readonly cpus: CpuSet;
-  /** UIDs of the claims that give it its CPUs; empty for a shared container. */
-  readonly claimUids: readonly string[];
-}
-
-/** A container and where it is meant to run. */
-export interface DecidedContainer {
-  readonly facts: ContainerFacts;
-  /** Empty when there is no CPU for it. */
-  readonly cpus: CpuSet;
-  /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
-  readonly exclusive: CpuSet | undefined;
-}
+import {
+  type Admission,
+  type ContainerFacts,
+  type CpusetUpdate,
+  type DecidedContainer,
+  describeContainer,
+  type PlacedContainer,
+  type UnverifiedContainer,
+} from './container.ts';
 
 /**
  * What Synchronize found: `missed` is a container that was created without the driver and had every CPU, `confined` one
@@ -88,11 +41,6 @@ interface FollowedContainer {
 }
 
 const SHARED: Placement = { kind: 'shared' };
-
-/** "namespace/pod/container", as messages name a container. */
-export function describeContainer(facts: Pick<ContainerFacts, 'podNamespace' | 'podName' | 'name'>): string {
-  return `${facts.podNamespace}/${facts.podName}/${facts.name}`;
-}
 
 /**
  * The containers of the node and their cpusets. Every answer comes from memory. Containers with claims get the claims' CPUs,

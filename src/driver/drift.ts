@@ -1,6 +1,7 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { errorText, type Log } from '../lib/log.ts';
-import { type ContainerFacts, type Containers, describeContainer, type DecidedContainer } from './containers.ts';
+import { type ContainerFacts, describeContainer, type DecidedContainer } from './container.ts';
+import type { Containers } from './containers.ts';
 
 /** A container's cpuset as its cgroup has it. */
 export interface CpusetReading {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
-import type { ContainerFacts } from './containers.ts';
+import type { ContainerFacts } from './container.ts';
 import { type HealthFacts, judgeHealth } from './health.ts';
 
 const CPUS_A = parseCpuList('2-3');

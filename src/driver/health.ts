@@ -3,7 +3,7 @@ import { ClaimError } from '../claims/claim-error.ts';
 import { describeClaim } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { ContainerFacts } from './containers.ts';
+import type { ContainerFacts } from './container.ts';
 import type { DriftReport } from './drift.ts';
 
 /** How one device is, as the kubelet is told (k8s.io/kubelet dra-health v1). */

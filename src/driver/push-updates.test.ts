@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { silentLog } from '../lib/log.ts';
-import { Containers, type CpusetUpdate } from './containers.ts';
+import type { CpusetUpdate } from './container.ts';
+import { Containers } from './containers.ts';
 import { UpdatePusher } from './push-updates.ts';
 import { containerFacts, preparedClaim } from './testing/fixtures.ts';
 

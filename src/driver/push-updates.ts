@@ -1,5 +1,6 @@
 import { errorText, type Log } from '../lib/log.ts';
-import type { Containers, CpusetUpdate } from './containers.ts';
+import type { CpusetUpdate } from './container.ts';
+import type { Containers } from './containers.ts';
 
 /** Containers that one call changes; the runtime takes 17 ms for each and creates no container meanwhile (containerd 2.1.9). */
 const UPDATES_PER_CALL_MAX = 32;

@@ -1,6 +1,6 @@
 import type { PreparedClaim } from '../../claims/ledger.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
-import type { ContainerFacts } from '../containers.ts';
+import type { ContainerFacts } from '../container.ts';
 
 /** A running container; its pod is its own and has its name unless `facts` say otherwise. */
 export function containerFacts(id: string, facts: Partial<ContainerFacts> = {}): ContainerFacts {
