@@ -1,0 +1,222 @@
+/** What the specification says of claims, from the claim that a user or a scheduler writes to the CPUs of the process. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseCpuList } from '../../src/cpuset/parse.ts';
+import type { ResourceClaimSpec } from '../../src/simulator/apiserver/object-types.ts';
+import { pod } from '../../src/simulator/demo/demo-objects.ts';
+import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
+import { parseSynthetic } from '../../src/topology/synthetic.ts';
+import { cpusOf, createClaimedPod, skipReason, startCluster, startConfigured } from '../local-cluster.ts';
+
+/** Two sockets, each one NUMA node with eight cores of two threads. */
+const MACHINE = 'pack:2 numa:1 l3:1 core:8 pu:2';
+const machine = parseSynthetic(MACHINE);
+const nodeArgs = ['--topology', MACHINE, '--simulate-containers'];
+
+type Requests = NonNullable<NonNullable<ResourceClaimSpec['devices']>['requests']>;
+type ClaimConfig = NonNullable<NonNullable<ResourceClaimSpec['devices']>['config']>[number];
+
+/** A request for a number of CPUs of a group. */
+function cpus(name: string, count: number): Requests[number] {
+  return { name, exactly: { deviceClassName: 'dra.cpu', capacity: { requests: { 'dra.cpu/cpu': `${count}` } } } };
+}
+
+/** A configuration that names the CPUs of requests. */
+function cpuset(list: string, requests: string[]): ClaimConfig {
+  return {
+    requests,
+    opaque: { driver: 'dra.cpu', parameters: { apiVersion: 'v1alpha1', cpuConfig: { cpuset: list } } },
+  };
+}
+
+/** Creates a claim of these devices, without a pod. */
+async function createClaim(cluster: LocalCluster, name: string, devices: ResourceClaimSpec['devices']): Promise<void> {
+  await cluster.api.create('resourceclaims', { metadata: { name }, spec: { devices } });
+}
+
+/** Creates a claim and a pod of the same name that uses it. */
+async function runClaim(cluster: LocalCluster, name: string, devices: ResourceClaimSpec['devices']): Promise<void> {
+  await createClaim(cluster, name, devices);
+  await cluster.api.create('pods', pod(name, { resourceClaimName: name }));
+}
+
+/** The first warning about a pod whose text has all of `parts`. */
+function waitForWarning(cluster: LocalCluster, podName: string, ...parts: string[]): Promise<string> {
+  return waitFor(`a warning about pod ${podName} with ${parts.join(' and ')}`, async () =>
+    (await cluster.api.list('events'))
+      .filter(({ type, involvedObject }) => type === 'Warning' && involvedObject.name === podName)
+      .map(({ message = '' }) => message)
+      .find((message) => parts.every((part) => message.includes(part))),
+  );
+}
+
+/** Sends an object to a subresource, as a scheduler does. */
+async function send(cluster: LocalCluster, method: 'PUT' | 'POST', path: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${cluster.node.ready.server}${path}`, { method, headers, body: JSON.stringify(body) });
+  assert.ok(response.ok, `${method} ${path}: ${await response.text()}`);
+}
+
+/** What a scheduler plugin does that places CPUs itself: allocates and reserves the claim with a cpuset, then binds the pod. */
+async function scheduleExternally(cluster: LocalCluster, name: string, list: string): Promise<void> {
+  const { nodeName } = cluster.node.ready;
+  const claim = await cluster.api.find('resourceclaims', name);
+  const consumer = await cluster.api.find('pods', name);
+  assert.ok(claim && consumer);
+  const request = 'cpu-request-1';
+  const consumedCapacity = { 'dra.cpu/cpu': `${parseCpuList(list).size}` };
+  const result = { request, driver: 'dra.cpu', pool: nodeName, device: 'cpudevmachine', consumedCapacity };
+  const status = {
+    allocation: {
+      devices: {
+        results: [{ ...result, shareID: '0b8c5d1e-6f0e-4b8e-9d0a-3c2f7a9e1b11' }],
+        config: [{ source: 'FromClaim', ...cpuset(list, [request]) }],
+      },
+    },
+    reservedFor: [{ resource: 'pods', name, uid: consumer.metadata.uid }],
+  };
+  const claims = `/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${name}/status`;
+  await send(cluster, 'PUT', claims, { ...claim, status });
+  const target = { apiVersion: 'v1', kind: 'Node', name: nodeName };
+  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target };
+  await send(cluster, 'POST', `/api/v1/namespaces/default/pods/${name}/binding`, binding);
+}
+
+describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () => {
+  it('individual mode: a container runs on the CPUs of the devices that the scheduler chose', async (t) => {
+    const cluster = await startConfigured(t, { config: 'cpuDeviceMode: individual\n', nodeArgs });
+    const selectors = [{ cel: { expression: 'device.attributes["dra.cpu"].numaNodeID == 1' } }];
+    await runClaim(cluster, 'db', {
+      requests: [{ name: 'cpus', exactly: { deviceClassName: 'dra.cpu', count: 3, selectors } }],
+    });
+    const actual = await cpusOf(cluster, 'db');
+    const chosen = (await cluster.api.find('resourceclaims', 'db'))?.status?.allocation?.devices.results ?? [];
+    const published = (await cluster.api.list('resourceslices')).flatMap(({ spec }) => spec.devices ?? []);
+    const ids = chosen.map(({ device }) => {
+      const attribute = published.find(({ name }) => name === device)?.attributes?.['dra.cpu/cpuID'];
+      return attribute && 'int' in attribute ? attribute.int : undefined;
+    });
+    assert.equal(parseCpuList(ids.join(',')).toString(), actual);
+    assert.ok(parseCpuList(actual).isSubsetOf(machine.numaNodes[1]?.cpus ?? parseCpuList('')));
+  });
+
+  it('T13: distinctAttribute splits a claim over NUMA nodes that it does not name', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    await runClaim(cluster, 'db', {
+      requests: [cpus('left', 2), cpus('right', 2)],
+      constraints: [{ requests: ['left', 'right'], distinctAttribute: 'resource.kubernetes.io/numaNode' }],
+    });
+    const actual = parseCpuList(await cpusOf(cluster, 'db'));
+    assert.deepEqual(
+      machine.numaNodes.map((node) => node.cpus.intersection(actual).size),
+      [2, 2],
+    );
+  });
+
+  it('machine mode: a container runs on the CPUs that an external scheduler writes into the allocation', async (t) => {
+    const cluster = await startConfigured(t, { config: 'groupBy: machine\n', nodeArgs });
+    await createClaim(cluster, 'exclusive-cores', { requests: [cpus('cpu-request-1', 4)] });
+    const spec = { schedulerName: 'external' };
+    await cluster.api.create('pods', pod('exclusive-cores', { resourceClaimName: 'exclusive-cores' }, spec));
+    await scheduleExternally(cluster, 'exclusive-cores', '2-5');
+    assert.equal(await cpusOf(cluster, 'exclusive-cores'), '2-5');
+  });
+
+  it('P12: machine mode: a pod does not start whose claim breaks a rule, and its events say which', async (t) => {
+    const cluster = await startConfigured(t, { config: 'groupBy: machine\nreservedCPUs: "0-1"\n', nodeArgs });
+    const config = [cpuset('2-3', ['cpus'])];
+    await runClaim(cluster, 'first', { requests: [cpus('cpus', 2)], config });
+    assert.equal(await cpusOf(cluster, 'first'), '2-3');
+    const rules: [name: string, devices: ResourceClaimSpec['devices'], wanted: string][] = [
+      ['no-list', { requests: [cpus('cpus', 2)] }, 'needs an explicit cpuset'],
+      ['taken', { requests: [cpus('cpus', 2)], config: [cpuset('3-4', ['cpus'])] }, 'belong to claim default/first'],
+      ['reserved', { requests: [cpus('cpus', 2)], config: [cpuset('1,4', ['cpus'])] }, 'CPUs 1 of the configured'],
+      ['absent', { requests: [cpus('cpus', 2)], config: [cpuset('31-32', ['cpus'])] }, 'do not exist on this node'],
+      ['size', { requests: [cpus('cpus', 2)], config: [cpuset('4-6', ['cpus'])] }, 'has 3 CPUs, and 2 are allocated'],
+      ['syntax', { requests: [cpus('cpus', 2)], config: [cpuset('5-4', ['cpus'])] }, 'want a Linux CPU list'],
+      [
+        'two-requests',
+        { requests: [cpus('a', 2), cpus('b', 2)], config: [cpuset('4-5', ['a', 'b'])] },
+        'one cpuset is configured for 2 requests',
+      ],
+      [
+        'twice',
+        { requests: [cpus('cpus', 2)], config: [cpuset('4-5', ['cpus']), cpuset('6-7', ['cpus'])] },
+        'is the target of 2 configurations',
+      ],
+      [
+        'conflict',
+        { requests: [cpus('a', 2), cpus('b', 2)], config: [cpuset('4-5', ['a']), cpuset('5-6', ['b'])] },
+        'are configured for another request',
+      ],
+    ];
+    for (const [name, devices] of rules) await runClaim(cluster, name, devices);
+    for (const [name, , wanted] of rules) {
+      await waitForWarning(cluster, name, `Cannot prepare claim default/${name}`, wanted);
+      assert.equal((await cluster.api.find('pods', name))?.status?.phase, 'Pending');
+    }
+    const running = (await cluster.listContainers()).map(({ podName }) => podName);
+    assert.deepEqual(running, ['first']);
+  });
+
+  it('P12: machine mode: a list of CPUs in a DeviceClass is refused', async (t) => {
+    const cluster = await startConfigured(t, { config: 'groupBy: machine\n', nodeArgs });
+    const { opaque } = cpuset('2-3', []);
+    await cluster.api.create('deviceclasses', {
+      metadata: { name: 'fixed-cpus' },
+      spec: { selectors: [{ cel: { expression: 'device.driver == "dra.cpu"' } }], config: [{ opaque }] },
+    });
+    const capacity = { requests: { 'dra.cpu/cpu': '2' } };
+    await runClaim(cluster, 'db', {
+      requests: [{ name: 'cpus', exactly: { deviceClassName: 'fixed-cpus', capacity } }],
+    });
+    await waitForWarning(cluster, 'db', 'only a claim may name them');
+  });
+
+  it('a claim serves its first container; others fail with CreateContainerError, and the owner is named', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    await createClaimedPod(cluster, 'db', 4);
+    const own = await cpusOf(cluster, 'db');
+    await cluster.api.create('pods', pod('thief', { resourceClaimName: 'db' }));
+    const uses = { image: 'busybox', resources: { claims: [{ name: 'cpus' }] } };
+    const containers = [
+      { name: 'one', ...uses },
+      { name: 'two', ...uses },
+    ];
+    await createClaimedPod(cluster, 'pair', 2, { containers });
+    await waitForWarning(cluster, 'thief', 'claim default/db is used by container main of pod default/db');
+    await waitForWarning(cluster, 'pair', 'container two', 'is used by container one of pod default/pair');
+    for (const [name, container] of [
+      ['thief', 'main'],
+      ['pair', 'two'],
+    ] as const) {
+      await waitFor(`pod ${name} to wait`, async () => {
+        const { phase, containerStatuses = [] } = (await cluster.api.find('pods', name))?.status ?? {};
+        const reason = containerStatuses.find((status) => status.name === container)?.state?.waiting?.reason;
+        return phase === 'Pending' && reason === 'CreateContainerError';
+      });
+    }
+    assert.equal(await cpusOf(cluster, 'db'), own);
+  });
+
+  it('N6: a container with a malformed or a foreign DRA_CPUSET_ variable is not created', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    await createClaimedPod(cluster, 'db', 4);
+    await cpusOf(cluster, 'db');
+    const uid = (await cluster.api.find('resourceclaims', 'db'))?.metadata.uid;
+    const forged: [name: string, variable: string, value: string, wanted: string][] = [
+      ['no-list', 'DRA_CPUSET_x', '0-', 'which is no CPU list'],
+      ['empty', 'DRA_CPUSET_x', '', 'which lists no CPUs'],
+      ['unnamed', 'DRA_CPUSET_', '0', 'which names no claim'],
+      ['unknown', 'DRA_CPUSET_x', '0-3', 'which is not prepared on this node'],
+      ['stolen', `DRA_CPUSET_${uid}`, '0-7', 'which holds CPUs'],
+    ];
+    for (const [name, variable, value] of forged) {
+      const containers = [{ name: 'main', image: 'busybox', env: [{ name: variable, value }] }];
+      await cluster.api.create('pods', pod(name, {}, { containers }));
+    }
+    for (const [name, , , wanted] of forged) await waitForWarning(cluster, name, wanted);
+    const running = (await cluster.listContainers()).map(({ podName }) => podName);
+    assert.deepEqual(running, ['db']);
+  });
+});
