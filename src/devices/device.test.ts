@@ -4,6 +4,8 @@ import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { newCluster, slice } from '../simulator/apiserver/testing/cluster.ts';
+import { allocateClaims } from '../simulator/scheduler/allocate.ts';
+import { exactly, problemOf } from '../simulator/scheduler/testing/problems.ts';
 import { type DeviceMode, enumerateDevices } from './device.ts';
 import { toSliceDevice } from './slice-device.ts';
 
@@ -232,6 +234,30 @@ test('toSliceDevice publishes the union of the PCIe roots of a group', () => {
   };
   assert.deepEqual(rootsOf(grouped('machine')), [{ strings: ['pci0000:00', 'pci0000:80'] }]);
   assert.deepEqual(rootsOf(grouped('socket')), [{ strings: ['pci0000:00'] }, { strings: ['pci0000:80'] }]);
+});
+
+test('toSliceDevice: matchAttribute on PCIe roots brings CPUs and another driver’s device together, in groups and single', () => {
+  const machine = smtMachine({ nodes: 2, cores: 1 });
+  const pcieRoots = [
+    { pcieRoot: 'pci0000:00', cpus: CpuSet.of(0, 2), numaNode: 0 },
+    { pcieRoot: 'pci0000:80', cpus: CpuSet.of(1, 3), numaNode: 1 },
+  ];
+  const card = { name: 'nic0', attributes: { 'resource.kubernetes.io/pcieRoot': { strings: ['pci0000:80'] } } };
+  const selectors = [{ cel: { expression: '!has(device.attributes["dra.cpu"].smtEnabled)' } }];
+  const constraints = [{ requests: ['cpus', 'card'], matchAttribute: 'resource.kubernetes.io/pcieRoot' }];
+  const ofCpus = [{ cel: { expression: 'has(device.attributes["dra.cpu"].smtEnabled)' } }];
+  const requests = [exactly('cpus', { selectors: ofCpus }), exactly('card', { selectors })];
+  const decide = (mode: DeviceMode) => {
+    const { devices } = enumerateDevices({ ...machine, pcieRoots }, mode, CpuSet.empty);
+    const published = devices.map((device) =>
+      toSliceDevice(device, { ...machine, pcieRoots }, { exposePcieRoots: true }),
+    );
+    const outcome = allocateClaims(problemOf([...published, card], requests, { constraints }));
+    if (outcome.kind === 'refused') return outcome.reason;
+    return outcome.allocations[0]?.devices.results?.map(({ device }) => device);
+  };
+  assert.deepEqual(decide(grouped('numanode')), ['cpudevnuma001', 'nic0']);
+  assert.deepEqual(decide({ kind: 'individual' }), ['cpudev002', 'nic0']);
 });
 
 test('toSliceDevice leaves out what the kernel does not tell and adds PCIe roots only when asked', () => {
