@@ -56,18 +56,18 @@ function countClaim(event: ClaimEvent, metrics: Metrics): void {
 
 /** Where claims' fates are made visible in the cluster. */
 export interface ClaimReporter {
-  readonly setStatus: (claim: PreparedClaim) => void;
-  readonly removeStatus: (reference: ClaimReference) => void;
+  readonly prepared: (claim: PreparedClaim, pods: (ClaimEvent & { kind: 'prepared' })['pods']) => void;
+  readonly unprepared: (reference: ClaimReference) => void;
   readonly recordEvent: EventRecorder['record'];
 }
 
 /** Says on claim and pods why a claim was refused, and on the claim which CPUs it has. */
-function reportClaim(event: ClaimEvent, { setStatus, removeStatus, recordEvent }: ClaimReporter): void {
+function reportClaim(event: ClaimEvent, { prepared, unprepared, recordEvent }: ClaimReporter): void {
   switch (event.kind) {
     case 'prepared':
-      return setStatus(event.claim);
+      return prepared(event.claim, event.pods);
     case 'unprepared':
-      return removeStatus(event.reference);
+      return unprepared(event.reference);
     case 'unprepare-failed':
       return;
     case 'prepare-failed': {

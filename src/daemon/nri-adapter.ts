@@ -1,4 +1,5 @@
 import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
+import type { ClaimedContainer } from '../driver/advice.ts';
 import type { ContainerFacts, CpusetUpdate } from '../driver/container.ts';
 import type { Containers } from '../driver/containers.ts';
 import {
@@ -31,11 +32,28 @@ function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
   return cpusetUpdate(containerId, cpus.toString(), true);
 }
 
-/** Told of a container that may not be created, before the runtime is. */
-export type RefusalListener = (facts: ContainerFacts, error: unknown) => void;
+/** The kernel's shares that a request of one CPU amounts to, and the least there are: no request (kubelet 1.37, cm/helpers). */
+const SHARES_PER_CPU = 1_024;
+const SHARES_MIN = 2;
+
+function requestedMillis({ linux }: Container): number | undefined {
+  const shares = Number(linux?.resources?.cpu?.shares?.value ?? 0);
+  return shares <= SHARES_MIN ? undefined : Math.round((shares * 1_000) / SHARES_PER_CPU);
+}
+
+/** Who hears of containers, before the runtime is answered. */
+export interface CreationListeners {
+  /** A container may not be created. */
+  readonly onRefused?: (facts: ContainerFacts, error: unknown) => void;
+  /** A container got the CPUs of its claims. */
+  readonly onClaimed?: (container: ClaimedContainer) => void;
+}
 
 /** What the runtime is answered: every answer comes from memory, at once. */
-export function createNriHandlers(containers: Containers, onRefused: RefusalListener = () => {}): NriHandlers {
+export function createNriHandlers(
+  containers: Containers,
+  { onRefused = () => {}, onClaimed = () => {} }: CreationListeners = {},
+): NriHandlers {
   const admit = (facts: ContainerFacts) => {
     try {
       return containers.create(facts);
@@ -51,7 +69,11 @@ export function createNriHandlers(containers: Containers, onRefused: RefusalList
       return containers.synchronize(facts).map(toNriUpdate);
     },
     createContainer({ container, pod }) {
-      const { cpus, updates } = admit(toFacts(container, pod));
+      const facts = toFacts(container, pod);
+      const { cpus, updates } = admit(facts);
+      if (facts.env.length > 0) {
+        onClaimed({ facts, claimedCpus: cpus.size, requestedMillis: requestedMillis(container) });
+      }
       return { adjustment: cpusetAdjustment(cpus.toString()), updates: updates.map(toNriUpdate) };
     },
     postStartContainer: ({ container }) => containers.started(container.id, container.pid),

@@ -17,7 +17,7 @@ import {
   type UnsolicitedUpdates,
   updateThroughSynchronize,
 } from '../nri/index.ts';
-import { createNriHandlers, type RefusalListener } from './nri-adapter.ts';
+import { createNriHandlers, type CreationListeners } from './nri-adapter.ts';
 import { PinningGate } from './pinning-gate.ts';
 
 /** Name among a runtime's plugins, and place: they are called in ascending order, nobody's cpuset comes before ours. */
@@ -27,7 +27,7 @@ const IDENTITY = { name: 'dra.cpu', index: '00' };
 const DRIFT_INTERVAL_MS = 5000;
 
 /** What pinning is made of. */
-export interface PinningOptions {
+export interface PinningOptions extends CreationListeners {
   readonly ledger: Ledger;
   /** The node as it is now. */
   readonly machine: () => Machine;
@@ -47,7 +47,6 @@ export interface PinningOptions {
   /** Told of containers found with other CPUs than decided, at a Synchronize or by the watch; for counters. */
   readonly onFinding?: (finding: SynchronizeFinding | DriftOutcome) => void;
   readonly onState?: (state: NriPluginState) => void;
-  readonly onRefused?: RefusalListener;
 }
 
 // Without `ignoreFailure`: outside a hook a failure is worth knowing.
@@ -97,7 +96,7 @@ export class Pinning {
       ...IDENTITY,
       socketPath: options.nriSocketPath,
       unsolicitedUpdates: options.unsolicitedUpdates,
-      handlers: createNriHandlers(this.containers, options.onRefused),
+      handlers: createNriHandlers(this.containers, options),
       log: options.nriLog,
       ...(options.onHook ? { onHook: options.onHook } : {}),
       onState: (state) => this.#followState(state),

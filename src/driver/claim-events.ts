@@ -7,6 +7,8 @@ export type ClaimEvent =
   | {
       readonly kind: 'prepared';
       readonly claim: PreparedClaim;
+      /** The pods the claim is reserved for. */
+      readonly pods: readonly { readonly name: string; readonly uid: string }[];
       readonly isNew: boolean;
       readonly durationMs: number;
     }

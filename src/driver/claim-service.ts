@@ -222,7 +222,7 @@ export class ClaimService {
     const isNew = adopted === undefined;
     await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
     const durationMs = this.#ports.now() - startMs;
-    this.#ports.observe({ kind: 'prepared', claim: prepared, isNew, durationMs });
+    this.#ports.observe({ kind: 'prepared', claim: prepared, pods: podsOf(fetched.value), isNew, durationMs });
     return this.#answer(prepared, claim.devices);
   }
 

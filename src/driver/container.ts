@@ -39,6 +39,7 @@ export interface UnverifiedContainer {
 
 /** A container with its CPUs, for those who look. */
 export interface PlacedContainer {
+  readonly podUid: string;
   readonly podNamespace: string;
   readonly podName: string;
   readonly name: string;

@@ -65,9 +65,9 @@ export class Containers {
   /** Every container that is followed, in the order in which they came. */
   get placed(): readonly PlacedContainer[] {
     return this.decided.map(({ facts, cpus, exclusive }) => {
-      const { podNamespace, podName, name, env } = facts;
+      const { podUid, podNamespace, podName, name, env } = facts;
       const claimUids = exclusive === undefined ? [] : [...parseClaimEnv(env).keys()];
-      return { podNamespace, podName, name, cpus, claimUids };
+      return { podUid, podNamespace, podName, name, cpus, claimUids };
     });
   }
 

@@ -1,0 +1,216 @@
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { MetadataDirectory } from '../cdi/metadata-directory.ts';
+import type { Config } from '../config/config.ts';
+import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
+import { type Advice, adviseOnRequest, UnusedClaims } from '../driver/advice.ts';
+import { ClaimService } from '../driver/claim-service.ts';
+import type { ClaimHandler } from '../kubelet/claim-handler.ts';
+import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
+import { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
+import { type SocketPaths } from '../kubelet/socket-paths.ts';
+import { sleep } from '../lib/backoff.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import { version } from '../lib/version.ts';
+import { type Metrics } from '../metrics/metrics.ts';
+import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
+import { type ApiSide } from './connect-api.ts';
+import { DriverHolder, identifyDriver } from './driver-holder.ts';
+import { type Foundation } from './foundation.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import { createHttpRoutes, type HttpSources } from './http-routes.ts';
+import { HttpServer } from './http-server.ts';
+import type { Logger } from './logger.ts';
+import type { RuntimeInfo } from '../nri/index.ts';
+import { Pinning } from './pinning.ts';
+import { Preflight, readCurrentFile } from './preflight.ts';
+import { taintFor } from './preflight-checks.ts';
+import { DRIVER_NAME } from './read-machine.ts';
+import { Readiness } from './readiness.ts';
+
+/** What a daemon is made of. */
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** The process's environment, which tells a pod where the API server is. */
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Tells a pod's author what the driver noticed. */
+export function tellAdvice({ pod, reason, message }: Advice, { log, api }: { log: Log; api: ApiSide }): void {
+  log.warn('advice for a pod', { pod: `${pod.namespace}/${pod.name}`, reason: message });
+  api.events.record({ regarding: { kind: 'Pod', ...pod }, type: 'Warning', reason, message });
+}
+
+/** The half that faces the container runtime, and who hears what it does. */
+export function createPinning(
+  { config, logger }: DaemonOptions,
+  foundation: Foundation,
+  { api, metrics, readiness }: { api: ApiSide; metrics: Metrics; readiness: Readiness },
+): Pinning {
+  let wasSynchronized = false;
+  return new Pinning({
+    ledger: foundation.ledger,
+    machine: () => foundation.machine,
+    nriSocketPath: config.nriSocket,
+    hostRoot: config.hostRoot,
+    unsolicitedUpdates: config.unsolicitedUpdates,
+    findClaim: api.findClaim,
+    specs: foundation.specs,
+    log: logger.forModule('driver'),
+    nriLog: logger.forModule('nri'),
+    onHook: metrics.recordHook,
+    onFinding: metrics.recordDrift,
+    onClaimed: (container) => {
+      // With the mapping of KEP-5517 the scheduler counts both as one.
+      const advice = config.publishNodeAllocatableResourceMapping ? undefined : adviseOnRequest(container);
+      if (advice) tellAdvice(advice, { log: logger.forModule('driver'), api });
+    },
+    onRefused: ({ podNamespace, podName, podUid }, error) => {
+      metrics.recordRefusal('container', errorCode(error));
+      const regarding = { kind: 'Pod', namespace: podNamespace, name: podName, uid: podUid } as const;
+      api.events.record({ regarding, type: 'Warning', reason: errorCode(error), message: errorText(error) });
+    },
+    onState: (state) => {
+      if (state.kind === 'synchronized') {
+        if (wasSynchronized) metrics.recordReconnect('runtime');
+        wasSynchronized = true;
+        readiness.hold('nri-synchronized');
+      } else if (state.kind === 'waiting') {
+        readiness.fail('nri-synchronized', `${JSON.stringify(config.nriSocket)}: ${errorText(state.cause)}`);
+      }
+    },
+  });
+}
+
+export function describeRuntime({ name, version: release, nriVersion = 'unknown' }: RuntimeInfo): string {
+  return `${name} ${release}, NRI ${nriVersion}`;
+}
+
+/** The half that faces the kubelet's claims, and who hears what became of each. */
+export function createClaimService(
+  { logger, config }: DaemonOptions,
+  foundation: Foundation,
+  parts: {
+    api: ApiSide;
+    metrics: Metrics;
+    pinning: Pinning;
+    health: HealthMonitor;
+    unused: UnusedClaims;
+    paths: SocketPaths;
+  },
+): ClaimService {
+  const { api, metrics, pinning, health, unused, paths } = parts;
+  const reporter: ClaimReporter = {
+    prepared: (claim, pods) => {
+      health.reportClaims([claim]);
+      unused.prepared(claim, pods, performance.now());
+    },
+    unprepared: (reference) => {
+      api.statuses.remove(reference);
+      unused.unprepared(reference.uid);
+    },
+    recordEvent: (event) => api.events.record(event),
+  };
+  return new ClaimService(foundation.ledger, {
+    machine: () => foundation.machine,
+    fetchClaim: api.fetchClaim,
+    specs: foundation.specs,
+    metadata: new MetadataDirectory({
+      driverName: DRIVER_NAME,
+      dataDirectory: dirname(paths.endpoint),
+      cdiDirectory: config.cdiDirectory,
+    }),
+    whenPinning: () => pinning.whenPinning(),
+    observe: createClaimObserver(logger.forModule('claims'), metrics, reporter),
+    onChange: () => pinning.claimsChanged(),
+    now: () => performance.now(),
+    sleep,
+  });
+}
+
+/** What looks whether the node's settings contradict the driver's. */
+export function createPreflight(
+  { config, logger }: DaemonOptions,
+  { api, readiness, onChange }: { api: ApiSide; readiness: Readiness; onChange: () => void },
+): Preflight {
+  return new Preflight({
+    cpuManagerStatePath: join(config.kubeletRootDirectory, 'cpu_manager_state'),
+    readFile: readCurrentFile,
+    fetchNode: api.fetchNode,
+    readReserved: () => config.reservedCpus,
+    readiness,
+    onChange,
+    log: logger.forModule('preflight'),
+  });
+}
+
+/** The driver as the kubelet meets it. */
+export function createKubeletPlugin(
+  { logger }: DaemonOptions,
+  handler: ClaimHandler,
+  {
+    paths,
+    readiness,
+    health,
+    metrics,
+  }: { paths: SocketPaths; readiness: Readiness; health: HealthMonitor; metrics: Metrics },
+): KubeletPlugin {
+  const log = logger.forModule('kubelet');
+  let wasRegistered = false;
+  return new KubeletPlugin({
+    driverName: DRIVER_NAME,
+    registrationSocketPath: paths.registration,
+    endpointSocketPath: paths.endpoint,
+    handler,
+    health,
+    onRegistration: (verdict) => {
+      if (verdict.registered) {
+        if (wasRegistered) metrics.recordReconnect('kubelet');
+        wasRegistered = true;
+        log.info('registered with the kubelet', { socket: paths.registration });
+        readiness.hold('kubelet-registered');
+      } else {
+        log.error('the kubelet refused the driver', { socket: paths.registration, reason: verdict.error });
+        readiness.fail('kubelet-registered', `the kubelet refused the driver: ${verdict.error}`);
+      }
+    },
+    log,
+  });
+}
+
+/** Takes the node, from a predecessor in a rolling update if need be, and gives it up to a successor. */
+export async function takeNode(
+  { config, logger }: DaemonOptions,
+  { paths, leave }: { paths: SocketPaths; leave: (successor: ClaimHandler) => Promise<void> },
+): Promise<() => Promise<void>> {
+  const pod = { namespace: config.podNamespace, name: config.podName, uid: config.podUid };
+  const holder = new DriverHolder({
+    directory: dirname(paths.endpoint),
+    identity: identifyDriver(pod, { pid: process.pid, hostname: hostname(), version }),
+    endpoint: paths.endpoint,
+    onTakenOver: ({ endpoint }) => leave(new RemoteClaimHandler(endpoint)),
+    log: logger.forModule('holder'),
+  });
+  await holder.take();
+  return () => holder.release();
+}
+
+/** Serves the driver's pages, unless that is switched off. */
+export async function startHttp({ config, logger }: DaemonOptions, sources: HttpSources): Promise<() => Promise<void>> {
+  if (!config.bindAddress) return async () => {};
+  const http = new HttpServer({
+    bindAddress: config.bindAddress,
+    routes: createHttpRoutes(sources),
+    log: logger.forModule('http'),
+  });
+  await http.start();
+  return () => http.stop();
+}
+
+/** The devices as they are to be published now. */
+export function describeSliceDevices(config: Config, { machine }: Foundation, { findings }: Preflight): SliceDevice[] {
+  const { exposePcieRoots, publishNodeAllocatableResourceMapping: publishNodeAllocatable } = config;
+  const shown = { exposePcieRoots, publishNodeAllocatable, taints: taintFor(findings) };
+  return machine.devices.devices.map((device) => toSliceDevice(device, machine.topology, shown));
+}
