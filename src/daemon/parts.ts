@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../cdi/metadata-directory.ts';
 import type { Config } from '../config/config.ts';
 import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
-import { type Advice, adviseOnRequest, UnusedClaims } from '../driver/advice.ts';
+import { type Advice, adviseOnRequest, type UnusedClaims } from '../driver/advice.ts';
 import { ClaimService } from '../driver/claim-service.ts';
 import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
@@ -16,8 +16,8 @@ import { type Metrics } from '../metrics/metrics.ts';
 import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
 import { type ApiSide } from './connect-api.ts';
 import { DriverHolder, identifyDriver } from './driver-holder.ts';
-import { type Foundation } from './foundation.ts';
-import { HealthMonitor } from './health-monitor.ts';
+import type { Foundation } from './foundation.ts';
+import type { HealthMonitor } from './health-monitor.ts';
 import { createHttpRoutes, type HttpSources } from './http-routes.ts';
 import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
@@ -26,7 +26,7 @@ import { Pinning } from './pinning.ts';
 import { Preflight, readCurrentFile } from './preflight.ts';
 import { taintFor } from './preflight-checks.ts';
 import { DRIVER_NAME } from './read-machine.ts';
-import { Readiness } from './readiness.ts';
+import type { Readiness } from './readiness.ts';
 
 /** What a daemon is made of. */
 export interface DaemonOptions {
