@@ -17,6 +17,7 @@ export type ClaimErrorCode =
   | 'ClaimMismatch'
   | 'ClaimInUse'
   | 'NotPinning'
+  | 'NotRecorded'
   | 'ApiUnavailable';
 
 /**

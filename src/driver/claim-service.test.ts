@@ -127,6 +127,27 @@ test('ClaimService.prepare P5: a file that cannot be written gives the CPUs back
   assert.equal(await fixture.prepareError('a'), '');
 });
 
+test('ClaimService.prepare says which claim could not be recorded, and takes back a file whose write failed late', async () => {
+  const fixture = withClaims({ a: '4' });
+  fixture.lateDiskError = new Error('the directory cannot be synced');
+  assert.equal(
+    await fixture.prepareError('a'),
+    'Cannot prepare claim default/claim-a: its files cannot be written: the directory cannot be synced',
+  );
+  assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.files.size], [true, 0]);
+});
+
+test('ClaimService ends calls on one claim in the order in which they came, however long the API server takes', async () => {
+  const fixture = withClaims({ a: '4' });
+  const answer = Promise.withResolvers<void>();
+  fixture.whenApiAnswers = () => answer.promise;
+  const prepared = fixture.prepare('a');
+  const unprepared = fixture.service.unprepare([referenceTo('a')]);
+  answer.resolve();
+  await Promise.all([prepared, unprepared]);
+  assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.files.size], [true, 0]);
+});
+
 test('ClaimService.prepare leaves no file behind when the container cannot be told its devices', async () => {
   const fixture = withClaims({ a: '4' });
   fixture.metadataError = new Error('no space left on device');

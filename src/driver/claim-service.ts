@@ -141,18 +141,20 @@ export class ClaimService {
   async prepare(references: readonly ClaimReference[]): Promise<PrepareOutcome[]> {
     const { now, observe } = this.#ports;
     const startMs = now();
-    const wanted = distinct(references);
-    const fetches = wanted.map((reference) => this.#fetch(reference));
     const outcomes = await Promise.all(
-      wanted.map(async (reference, index): Promise<PrepareOutcome> => {
+      distinct(references).map(async (reference): Promise<PrepareOutcome> => {
         const { uid } = reference;
-        const [fetched] = await Promise.allSettled([fetches[index]]);
+        let fetched: unknown;
         try {
-          const devices = await this.#perClaim.run(uid, () => this.#prepareOne(reference, fetched, startMs));
+          // Fetched in the claim's turn, so that calls on one claim end in the order in which they came.
+          const devices = await this.#perClaim.run(uid, async () => {
+            const [fetch] = await Promise.allSettled([this.#fetch(reference)]);
+            if (fetch.status === 'fulfilled') fetched = fetch.value;
+            return await this.#prepareOne(reference, fetch, startMs);
+          });
           return { uid, devices };
         } catch (error) {
-          const pods = fetched.status === 'fulfilled' ? podsOf(fetched.value) : [];
-          observe({ kind: 'prepare-failed', reference, pods, error, durationMs: now() - startMs });
+          observe({ kind: 'prepare-failed', reference, pods: podsOf(fetched), error, durationMs: now() - startMs });
           return { uid, error: errorText(error) };
         }
       }),
@@ -294,10 +296,17 @@ export class ClaimService {
     ]);
     const failed = [spec, described].find((result) => result.status === 'rejected');
     if (!failed) return;
-    // CPUs that a file may still give to a container after a restart are not free: the file goes first.
-    if (isNew && spec.status === 'fulfilled') await specs.remove(uid);
-    if (isNew) this.#release(uid);
-    throw failed.reason;
+    if (isNew) {
+      // CPUs that a file may still give to a container after a restart are not free: the file goes first. A write that failed
+      // may have left one too, when only the directory could not be synced.
+      const removal = specs.remove(uid);
+      await (spec.status === 'fulfilled' ? removal : removal.catch(() => undefined));
+      this.#release(uid);
+    }
+    throw new ClaimError(
+      'NotRecorded',
+      `Cannot prepare claim ${describeClaim(prepared)}: its files cannot be written: ${errorText(failed.reason)}`,
+    );
   }
 
   /** File first: CPUs are free only when no file can give them to a container any more. */

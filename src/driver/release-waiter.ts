@@ -29,7 +29,7 @@ export class ReleaseWaiter {
   readonly #ledger: Ledger;
   readonly #ports: ReleaseWaiterPorts;
   readonly #timeoutMs: number;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(ledger: Ledger, ports: ReleaseWaiterPorts, timeoutMs: number) {
     this.#ledger = ledger;
@@ -39,9 +39,7 @@ export class ReleaseWaiter {
 
   /** A claim gave its CPUs back: whoever waits tries again. */
   notify(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    for (const wake of this.#waiting) wake();
   }
 
   /**
@@ -76,16 +74,20 @@ export class ReleaseWaiter {
 
   /** Whether it is worth trying again: a claim was released meanwhile, or one is expected to be and time went by. */
   async #awaitRelease(timeoutMs: number): Promise<boolean> {
+    const { promise: release, resolve } = Promise.withResolvers<void>();
     let isReleased = false;
-    const release = new Promise<void>((resolve) => {
-      this.#waiting.push(() => {
-        isReleased = true;
-        resolve();
-      });
-    });
-    const gone = await this.findGone(this.#ledger.claims);
-    if (gone.length === 0 && !isReleased) return false;
-    await Promise.race([release, this.#ports.sleep(timeoutMs)]);
+    const wake = () => {
+      isReleased = true;
+      resolve();
+    };
+    this.#waiting.add(wake);
+    try {
+      const gone = await this.findGone(this.#ledger.claims);
+      if (gone.length === 0 && !isReleased) return false;
+      await Promise.race([release, this.#ports.sleep(timeoutMs)]);
+    } finally {
+      this.#waiting.delete(wake);
+    }
     return true;
   }
 }

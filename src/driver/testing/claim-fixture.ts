@@ -27,10 +27,14 @@ export class ClaimFixture {
   readonly events: ClaimEvent[] = [];
   /** Rejects writes and removals of files while set. */
   diskError: Error | undefined;
+  /** Rejects writes of files while set, after the file is in its place. */
+  lateDiskError: Error | undefined;
   /** Rejects what containers are to be told while set. */
   metadataError: Error | undefined;
   /** Rejects requests to the API server while set. */
   apiError: Error | undefined;
+  /** How long the API server takes. */
+  whenApiAnswers: () => Promise<void> = async () => {};
   /** What claims wait for before they are given CPUs. */
   whenPinning: () => Promise<string | undefined> = async () => undefined;
   /** Wakes who waits for time to go by. */
@@ -49,6 +53,7 @@ export class ClaimFixture {
     this.service = new ClaimService(this.ledger, {
       machine: () => machine,
       fetchClaim: async ({ uid }) => {
+        await this.whenApiAnswers();
         if (this.apiError) throw this.apiError;
         return this.objects.get(uid);
       },
@@ -56,6 +61,7 @@ export class ClaimFixture {
         write: async (record) => {
           if (this.diskError) throw this.diskError;
           this.files.set(record.uid, record);
+          if (this.lateDiskError) throw this.lateDiskError;
         },
         remove: async (uid) => {
           if (this.diskError) throw this.diskError;
