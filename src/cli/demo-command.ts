@@ -4,6 +4,7 @@ import { errorText } from '../lib/log.ts';
 import { DemoReport } from '../simulator/demo/demo-report.ts';
 import { runDemo } from '../simulator/demo/run-demo.ts';
 import type { LocalCluster } from '../simulator/local-cluster.ts';
+import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from './machine-argument.ts';
 import type { Program } from '../simulator/node-process.ts';
 
 /** The options of `dracpu demo`, as commander fills them in. */
@@ -29,6 +30,16 @@ async function keepRunning(cluster: LocalCluster, stop: AbortSignal, write: (lin
   write(`  kubectl --kubeconfig ${kubeconfig} delete pod ${pod}`);
   write(`  cat ${cdiDirectory}/*.json`);
   if (!stop.aborted) await once(stop, 'abort');
+}
+
+/** Ends the command before anything is started for a machine that is none. */
+function checkMachine({ topology }: DemoOptions, command: Command): void {
+  try {
+    if (topology !== undefined) readMachineArgument(topology);
+  } catch (error) {
+    if (!(error instanceof MachineArgumentError)) throw error;
+    command.error(error.message, { exitCode: 2 });
+  }
 }
 
 async function runDemoCommand({ json = false, keep = false, topology }: DemoOptions): Promise<void> {
@@ -65,9 +76,9 @@ export function addDemoCommand(program: Command): void {
     .description('show claims becoming CPUs of real processes on this machine, against an embedded node')
     .option('--json', 'print one JSON document on standard output and the story on standard error')
     .option('--keep', 'leave everything running at the end, until Ctrl-C')
-    .option(
-      '--topology <machine>',
-      'a machine to show instead: a folder with sys/ in it, or such as "pack:2 numa:2 core:8 pu:2"',
-    )
-    .action((options: DemoOptions) => runDemoCommand(options));
+    .option('--topology <machine>', `a machine to show instead: ${MACHINE_ARGUMENT_HELP}`)
+    .action((options: DemoOptions, command: Command) => {
+      checkMachine(options, command);
+      return runDemoCommand(options);
+    });
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Log } from '../lib/log.ts';
+import { MACHINE_ARGUMENT_HELP, readGivenMachine } from './machine-argument.ts';
 import type { FeatureGates } from '../simulator/apiserver/feature-gates.ts';
 import { type KubeletTiming, REAL_TIMING } from '../simulator/kubelet/timing.ts';
 import { serveNode } from '../simulator/serve-node.ts';
@@ -52,7 +53,8 @@ function writeEvent(level: string, message: string, fields: object = {}): void {
 }
 
 async function runEmbeddedNode(given: EmbeddedNodeOptions): Promise<void> {
-  const { simulateContainers = false, removeDirectory = false, ...options } = given;
+  const { simulateContainers = false, removeDirectory = false, topology, ...options } = given;
+  const machine = topology === undefined ? {} : { machine: readGivenMachine(topology) };
   const directory = resolve(options.directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const stop = new AbortController();
@@ -60,7 +62,7 @@ async function runEmbeddedNode(given: EmbeddedNodeOptions): Promise<void> {
   // A parent that is gone reads nothing more: what it left must be cleaned up, where other commands just end.
   process.stdout.removeAllListeners('error').on('error', () => stop.abort());
   const streams = { input: process.stdin, output: process.stdout, stop: stop.signal };
-  await serveNode({ ...options, directory, simulateContainers, removeDirectory, log: stderrLog }, streams);
+  await serveNode({ ...options, ...machine, directory, simulateContainers, removeDirectory, log: stderrLog }, streams);
   process.stdin.destroy();
 }
 
@@ -70,10 +72,7 @@ export function addEmbeddedNodeCommand(program: Command): void {
     .command('embedded-node', { hidden: true })
     .description('run a cluster of one node for demos and tests; ends with its standard input')
     .requiredOption('--directory <path>', 'where all its files and sockets go')
-    .option(
-      '--topology <machine>',
-      'a folder with sys/ in it, or such as "pack:2 numa:2 core:8 pu:2"; default: this machine',
-    )
+    .option('--topology <machine>', `${MACHINE_ARGUMENT_HELP}; default: this machine`)
     .option('--simulate-containers', 'keep books of containers instead of starting processes')
     .option('--remove-directory', 'remove that directory at the end')
     .option('--node-name <name>', 'name of the Node object', 'embedded')

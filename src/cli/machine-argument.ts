@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { suggestName } from '../lib/nearest-name.ts';
 import { errorText } from '../lib/log.ts';
+import type { GivenMachine } from '../simulator/choose-machine.ts';
 import { readTopology, TopologyError } from '../sysfs/read-topology.ts';
 import { CATALOGUE } from '../topology/catalogue.ts';
 import { TopologyJsonError } from '../topology/json-entry.ts';
@@ -98,4 +99,14 @@ export function readMachineArgument(argument: string): CpuTopology {
     const why = error instanceof TopologyJsonError ? ` (machine ${JSON.stringify(argument)})` : '';
     throw new MachineArgumentError('InvalidMachine', `${error.message}${why}`, { cause: error });
   }
+}
+
+/**
+ * The same for programs that read the machine's files themselves: a folder stays one.
+ * @throws MachineArgumentError
+ */
+export function readGivenMachine(argument: string): GivenMachine {
+  const topology = readMachineArgument(argument);
+  const isFolder = !argument.startsWith(CATALOGUE_PREFIX) && lookUp(argument)?.isDirectory === true;
+  return isFolder ? { folder: argument } : { topology };
 }

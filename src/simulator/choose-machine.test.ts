@@ -20,19 +20,22 @@ test('chooseMachine takes this machine, as far as this process may use it', () =
 
 test('chooseMachine writes a described machine and reads it back', () => {
   using temporary = newDirectory();
-  const { hostRoot, usable, isDescribed } = chooseMachine('numa:2 core:4', temporary.directory);
+  const { hostRoot, usable, isDescribed } = chooseMachine(
+    { topology: parseSynthetic('numa:2 core:4') },
+    temporary.directory,
+  );
   assert.deepEqual([hostRoot, String(usable), isDescribed], [join(temporary.directory, 'host'), '0-7', true]);
 });
 
 test('chooseMachine takes a folder with a sysfs', () => {
   using temporary = newDirectory();
   writeMachine(temporary.directory, parseSynthetic('core:3'));
-  const { hostRoot, usable } = chooseMachine(temporary.directory, '/nowhere');
+  const { hostRoot, usable } = chooseMachine({ folder: temporary.directory }, '/nowhere');
   assert.deepEqual([hostRoot, String(usable)], [temporary.directory, '0-2']);
 });
 
-test('chooseMachine refuses what is neither a machine nor a folder', () => {
+test('chooseMachine refuses a folder without a machine', () => {
   using temporary = newDirectory();
-  assert.throws(() => chooseMachine('core:many', temporary.directory), { code: 'UnknownLevel' });
-  assert.throws(() => chooseMachine(join(temporary.directory, 'none'), temporary.directory), { code: 'NoCpus' });
+  const folder = join(temporary.directory, 'none');
+  assert.throws(() => chooseMachine({ folder }, temporary.directory), { code: 'NoCpus' });
 });

@@ -1,9 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { readTopology } from '../sysfs/read-topology.ts';
-import { parseSynthetic } from '../topology/synthetic.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { writeMachine } from './machine.ts';
 
@@ -24,23 +23,20 @@ function readAllowedCpus(): CpuSet {
   return parseCpuList(/^Cpus_allowed_list:\s*(\S*)$/m.exec(status)?.[1] ?? '');
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
+/** A machine other than this one: a folder with `sys/` in it, or one that is only described. */
+export type GivenMachine = { readonly folder: string } | { readonly topology: CpuTopology };
 
 /**
- * This machine when `description` is undefined, else the one of a folder with `sys/` in it, or one described by hwloc's words
- * ("pack:2 core:4"), whose files are written below `directory`.
- * @throws SyntheticError for a description that makes no machine, TopologyError for a folder without one.
+ * This machine when none is given, else the one of a folder, or a described one, whose files are written below `directory`.
+ * @throws TopologyError for a folder without a machine.
  */
-export function chooseMachine(description: string | undefined, directory: string): EmbeddedMachine {
-  if (description === undefined) {
+export function chooseMachine(given: GivenMachine | undefined, directory: string): EmbeddedMachine {
+  if (given === undefined) {
     const topology = readTopology({ hostRoot: '/', pcieRoots: false });
     return { hostRoot: '/', topology, usable: topology.online.intersection(readAllowedCpus()), isDescribed: false };
   }
-  const isFolder = description.includes('/') || isDirectory(description);
-  const hostRoot = isFolder ? resolve(description) : join(directory, 'host');
-  if (!isFolder) writeMachine(hostRoot, parseSynthetic(description));
+  const hostRoot = 'folder' in given ? resolve(given.folder) : join(directory, 'host');
+  if ('topology' in given) writeMachine(hostRoot, given.topology);
   const topology = readTopology({ hostRoot, pcieRoots: false });
   return { hostRoot, topology, usable: topology.online, isDescribed: true };
 }

@@ -2,15 +2,15 @@ import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { errorText } from '../lib/log.ts';
-import { type EmbeddedMachine, chooseMachine } from './choose-machine.ts';
+import { chooseMachine, type EmbeddedMachine, type GivenMachine } from './choose-machine.ts';
 import { EmbeddedNode, type EmbeddedNodeOptions, type NodeAddresses } from './embedded-node.ts';
 import { type NodeCommand, runNodeCommand } from './node-commands.ts';
 import { Ward } from './ward.ts';
 
 /** How the process of an embedded node is set up. */
 export interface ServeNodeOptions extends Omit<EmbeddedNodeOptions, 'cpus' | 'launcher'> {
-  /** As `chooseMachine` takes it; this machine by default. */
-  readonly topology?: string;
+  /** This machine by default. */
+  readonly machine?: GivenMachine;
   readonly simulateContainers: boolean;
   /** Whether to remove the directory at the end, which whoever made it may not live to do. */
   readonly removeDirectory: boolean;
@@ -66,7 +66,7 @@ export async function serveNode(
   options: ServeNodeOptions,
   { input, output, stop }: { input: Readable; output: Writable; stop: AbortSignal },
 ): Promise<void> {
-  const machine = chooseMachine(options.topology, options.directory);
+  const machine = chooseMachine(options.machine, options.directory);
   const launcher = machine.isDescribed || options.simulateContainers ? 'simulated' : 'process';
   const node = await EmbeddedNode.start({ ...options, cpus: machine.usable, launcher });
   const ward = new Ward();
