@@ -3,7 +3,7 @@
 const rooms = {
   lib: [],
   gen: [],
-  cdi: ['lib'],
+  cdi: ['lib', 'cpuset'],
   metrics: [],
   cpuset: ['lib/invariant'],
   topology: ['cpuset', 'lib/invariant'],

@@ -91,3 +91,11 @@ test('MetadataDirectory.remove takes away what is of the claim, and nothing else
   assert.deepEqual((await readdir(cdiDirectory)).sort(), ['dra.cpu_metadata_uid-10_one.json', 'vendor.com-gpu.json']);
   assert.deepEqual(await readdir(join(dataDirectory, 'dra-device-metadata')), ['shop_other']);
 });
+
+test('MetadataDirectory.write leaves no half a file when it fails', async (context) => {
+  const { cdiDirectory, metadata } = await openDirectory(context);
+  // What stands in the way of the rename, not of the write before it.
+  await mkdir(join(cdiDirectory, 'dra.cpu_metadata_uid-1_cpus.json/x'), { recursive: true });
+  await assert.rejects(metadata.write(CLAIM, [{ request: 'cpus', devices: DEVICES }]));
+  assert.deepEqual(await readdir(cdiDirectory), ['dra.cpu_metadata_uid-1_cpus.json']);
+});

@@ -1,14 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CdiSpecError,
-  type ClaimRecord,
-  claimSpecFileName,
-  formatClaimSpec,
-  parseClaimSpec,
-  parseSpecFileName,
-} from './spec.ts';
+import { type ClaimRecord, claimSpecFileName, formatClaimSpec, parseClaimSpec, parseSpecFileName } from './spec.ts';
 
 /** Ending of files being written; the runtime reads only .json and .yaml. */
 const TEMPORARY_SUFFIX = '.dracpu-tmp';
@@ -20,7 +13,7 @@ export interface DamagedSpec {
   readonly uid: string;
   readonly path: string;
   readonly reason: string;
-  /** Where it stands now; undefined when it could not be moved or was written by a newer driver. */
+  /** Where it stands now; undefined when it could not be moved. */
   readonly movedTo: string | undefined;
 }
 
@@ -83,7 +76,10 @@ export class SpecDirectory {
     }
   }
 
-  /** Makes the directory if need be and reads every file of ours; damaged ones are moved aside and reported. */
+  /**
+   * Makes the directory if need be and reads every file of ours; damaged ones are moved aside and reported.
+   * @throws SpecDirectoryError when files can be neither read nor written there.
+   */
   async readAll(): Promise<{ records: ClaimRecord[]; damaged: DamagedSpec[] }> {
     const fileNames = await this.#list();
     const records: ClaimRecord[] = [];
@@ -106,16 +102,16 @@ export class SpecDirectory {
   async #list(): Promise<string[]> {
     try {
       await mkdir(this.#directory, { recursive: true });
+      await access(this.#directory, constants.W_OK);
       return await readdir(this.#directory);
     } catch (error) {
       throw new SpecDirectoryError('read the CDI spec directory', this.#directory, error as NodeJS.ErrnoException);
     }
   }
 
-  /** Moves a damaged file out of the runtime's sight; a newer driver's file stays, because it is whole. */
+  /** Moves a damaged file out of the runtime's sight. */
   async #setAside(path: string, error: unknown): Promise<Pick<DamagedSpec, 'reason' | 'movedTo'>> {
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof CdiSpecError && error.code === 'TooNew') return { reason, movedTo: undefined };
     const movedTo = `${path}.${Date.now()}${DAMAGED_SUFFIX}`;
     try {
       await rename(path, movedTo);

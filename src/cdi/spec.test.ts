@@ -62,17 +62,20 @@ test('parseClaimSpec R4: says what is wrong with a damaged file', () => {
   const good = formatClaimSpec(record);
   const withAnnotation = (value: unknown) =>
     JSON.stringify({ ...JSON.parse(good), annotations: { 'dra.cpu/record': JSON.stringify(value) } });
+  const withCpus = (list: string) => good.replace(/(DRA_CPUSET_[^=]*=)[^"]*/, `$1${list}`);
   const cases: [string, string, string][] = [
     ['', 'Damaged', 'no JSON (empty)'],
     [good.slice(0, 40), 'Damaged', 'no JSON'],
     ['null', 'Damaged', 'kind is undefined'],
     [good.replace('dra.k8s.io/cpu', 'vendor.com/gpu'), 'Damaged', 'kind is "vendor.com/gpu"'],
     [good.replace(`"claim-${uid}"`, '"claim-other"'), 'Damaged', 'no device'],
-    [withAnnotation({ version: 2 }), 'TooNew', 'version 2'],
+    [withCpus('2-x'), 'Damaged', 'Cannot read the CPU list "2-x"'],
+    [withCpus(''), 'Damaged', 'lists no CPUs'],
     [withAnnotation({}), 'Damaged', 'no version'],
     [withAnnotation({ version: 1 }), 'Damaged', 'does not name the claim'],
     [withAnnotation({ version: 1, namespace: 'a', name: 'b' }), 'Damaged', 'no assignments'],
     [withAnnotation({ version: 1, namespace: 'a', name: 'b', assignments: [{}] }), 'Damaged', 'incomplete'],
+    [good.replace(/\\"cpus\\":\\"[^\\]*/, '\\"cpus\\":\\"3-1'), 'Damaged', 'reversed range'],
   ];
   for (const [text, code, reason] of cases) {
     assert.throws(

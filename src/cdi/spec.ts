@@ -1,3 +1,5 @@
+import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+
 /** CDI kind under which claims appear to the container runtime. */
 const CDI_KIND = 'dra.k8s.io/cpu';
 /** Every runtime with NRI reads this version (CDI specification, 0.8.0). */
@@ -33,13 +35,7 @@ export interface ClaimRecord {
 /** Why a file with one of our names is no claim of ours. */
 export class CdiSpecError extends Error {
   override readonly name = 'CdiSpecError';
-
-  readonly code: 'Damaged' | 'TooNew';
-
-  constructor(code: 'Damaged' | 'TooNew', message: string) {
-    super(message);
-    this.code = code;
-  }
+  readonly code = 'Damaged';
 }
 
 /** Claim UIDs become file names and CDI device names, so only what both allow (CDI specification, device names). */
@@ -93,12 +89,8 @@ function isText(value: unknown): value is string {
 function parseAnnotation(text: string, fail: (why: string) => never): Omit<ClaimRecord, 'uid' | 'cpus'> {
   const record = asObject(JSON.parse(text));
   if (typeof record.version !== 'number') return fail('its record has no version');
-  if (record.version > RECORD_VERSION) {
-    throw new CdiSpecError(
-      'TooNew',
-      `its record has version ${record.version}, this driver reads up to ${RECORD_VERSION}`,
-    );
-  }
+  // What the variable gives a container holds in every version, and its CPUs are nobody else's.
+  if (record.version > RECORD_VERSION) return {};
   const { namespace, name } = record;
   if (!isText(namespace) || !isText(name)) return fail('its record does not name the claim');
   if (!Array.isArray(record.assignments)) return fail('its record has no assignments');
@@ -106,6 +98,7 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
     const { request, pool, device, shareId, cpus, policy, why } = asObject(item);
     if (!isText(request) || !isText(pool) || !isText(device) || !isText(cpus))
       return fail('an assignment is incomplete');
+    parseCpuList(cpus);
     return {
       request,
       pool,
@@ -120,12 +113,13 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
 }
 
 /**
- * Reads a spec file back. Files of the reference driver, which have no annotations, are understood.
- * @throws CdiSpecError `Damaged` or `TooNew` with what is wrong.
+ * Reads a spec file back. Files of the reference driver, which have no annotations, are understood, and those of a later
+ * driver are read as such. The record's CPU lists are good ones, the claim's names a CPU or more.
+ * @throws CdiSpecError `Damaged` with what is wrong.
  */
 export function parseClaimSpec(text: string, uid: string): ClaimRecord {
   const fail = (why: string): never => {
-    throw new CdiSpecError('Damaged', why);
+    throw new CdiSpecError(why);
   };
   try {
     const spec = asObject(JSON.parse(text));
@@ -139,8 +133,10 @@ export function parseClaimSpec(text: string, uid: string): ClaimRecord {
     if (!isText(entry)) return fail(`it has no device claim-${uid} with ${ENV_PREFIX}${uid}`);
     const annotation = asObject(spec.annotations)[RECORD_ANNOTATION];
     const cpus = entry.slice(entry.indexOf('=') + 1);
+    if (parseCpuList(cpus).isEmpty) return fail('it lists no CPUs');
     return { uid, cpus, ...(isText(annotation) ? parseAnnotation(annotation, fail) : {}) };
   } catch (error) {
+    if (error instanceof CpuListError) return fail(error.message);
     if (error instanceof SyntaxError) return fail(`it is no JSON (${text.length === 0 ? 'empty' : error.message})`);
     throw error;
   }

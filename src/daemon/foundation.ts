@@ -40,11 +40,20 @@ export async function loadFoundation(
   const { topology, devices } = machine;
   const ledger = new Ledger(devices, config);
   const specs = new SpecDirectory(config.cdiDirectory);
-  const { unknownUids } = recoverClaims(await specs.readAll(), ledger, log);
+  const checkpoint = await specs.readAll();
+  recoverClaims(checkpoint, ledger, log);
   const { reservedInUse } = ledger;
   if (!reservedInUse.isEmpty) {
     log.warn('reserved CPUs are held by claims from before, and are set aside when these end', {
       cpus: reservedInUse.toString(),
+    });
+  }
+  const present = topology.online.union(topology.offline);
+  const absent = config.reservedCpus.difference(present);
+  if (!absent.isEmpty) {
+    log.warn('reservedCPUs names CPUs that this machine does not have', {
+      absent: absent.toString(),
+      present: present.toString(),
     });
   }
   log.info('topology read', {
@@ -52,5 +61,5 @@ export async function loadFoundation(
     devices: devices.devices.map(({ name }) => name),
     problems: topology.problems.length,
   });
-  return { machine, overlay, ledger, specs, damagedFiles: unknownUids.length };
+  return { machine, overlay, ledger, specs, damagedFiles: checkpoint.damaged.length };
 }
