@@ -69,7 +69,7 @@ async function scheduleExternally(cluster: LocalCluster, name: string, list: str
   const status = {
     allocation: {
       devices: {
-        results: [{ ...result, shareID: '0b8c5d1e-6f0e-4b8e-9d0a-3c2f7a9e1b11' }],
+        results: [result],
         config: [{ source: 'FromClaim', ...cpuset(list, [request]) }],
       },
     },
@@ -115,11 +115,26 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
 
   it('machine mode: a container runs on the CPUs that an external scheduler writes into the allocation', async (t) => {
     const cluster = await startConfigured(t, { config: 'groupBy: machine\n', nodeArgs });
-    await createClaim(cluster, 'exclusive-cores', { requests: [cpus('cpu-request-1', 4)] });
+    const exactly = { deviceClassName: 'dra.cpu', count: 4 };
+    await createClaim(cluster, 'exclusive-cores', { requests: [{ name: 'cpu-request-1', exactly }] });
     const spec = { schedulerName: 'external' };
     await cluster.api.create('pods', pod('exclusive-cores', { resourceClaimName: 'exclusive-cores' }, spec));
     await scheduleExternally(cluster, 'exclusive-cores', '2-5');
     assert.equal(await cpusOf(cluster, 'exclusive-cores'), '2-5');
+  });
+
+  it('P11: grouped by NUMA node: a container runs on the CPUs that its claim names', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    await runClaim(cluster, 'db', { requests: [cpus('cpus', 3)], config: [cpuset('1,5-6', ['cpus'])] });
+    assert.equal(await cpusOf(cluster, 'db'), '1,5-6');
+  });
+
+  it('T12: whole cores only: the scheduler rounds three CPUs up to two cores', async (t) => {
+    const cluster = await startConfigured(t, { config: 'fullPhysicalCores: true\n', nodeArgs });
+    await createClaimedPod(cluster, 'db', 3);
+    const actual = parseCpuList(await cpusOf(cluster, 'db'));
+    const cores = machine.cores.filter((core) => core.cpus.intersects(actual));
+    assert.deepEqual([actual.size, cores.length], [4, 2]);
   });
 
   it('P12: machine mode: a pod does not start whose claim breaks a rule, and its events say which', async (t) => {
