@@ -8,11 +8,12 @@ STATE=$CLUSTER_DIR/state       # everything else; cluster-down removes it
 KUBE_BIN=${KUBE_BIN:-$CLUSTER_DIR/kubernetes}
 NODE=node1
 
-# The node's address is one end of a veth pair whose other end is outside, so that clients outside reach the API server.
+# The node's address is one end of a veth pair whose other end is outside, so that clients outside reach the API server and pods.
 # The address of the service "kubernetes" lies on the namespace's loopback interface: no kube-proxy is needed.
 NODE_ADDRESS=10.101.0.2
 OUTSIDE_ADDRESS=10.101.0.1
 SERVICE_ADDRESS=10.96.0.1
+POD_SUBNET=10.98.0.0/24
 
 # DRA itself and consumable capacity are on by default since 1.36; these two are not.
 FEATURE_GATES=${FEATURE_GATES:-DRANodeAllocatableResources=true,DRAListTypeAttributes=true}

@@ -59,7 +59,7 @@ start_containerd() {
   mkdir -p "$STATE/containerd" "$STATE/cni"
   cat >"$STATE/cni/10-bridge.conflist" <<CNI
 {"cniVersion": "1.0.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": false,
- "ipam": {"type": "host-local", "dataDir": "$STATE/cni-addresses", "ranges": [[{"subnet": "10.98.0.0/24"}]],
+ "ipam": {"type": "host-local", "dataDir": "$STATE/cni-addresses", "ranges": [[{"subnet": "$POD_SUBNET"}]],
           "routes": [{"dst": "0.0.0.0/0"}]}}]}
 CNI
   # restrict_oom_score_adj: where root may not lower it (no CAP_SYS_RESOURCE), runc would fail to start the sandbox.

@@ -26,6 +26,7 @@ if ! init_pid >/dev/null; then
   ip link set dracpu0 up
   inside ip address add "$NODE_ADDRESS/30" dev eth0
   inside ip link set eth0 up
+  ip route add "$POD_SUBNET" via "$NODE_ADDRESS"
 fi
 inside "$HERE/components.sh" start
 
