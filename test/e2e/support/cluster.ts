@@ -71,7 +71,9 @@ export class Cluster {
     const settings = readSettings();
     const slices = await poll('a ResourceSlice of the driver', async () => {
       const list = await config.makeApiClient(ResourceV1Api).listResourceSlice({});
-      const own = list.items.filter(({ spec }) => spec.driver === DRIVER);
+      const own = list.items.filter(
+        ({ spec }) => spec.driver === DRIVER && [undefined, spec.nodeName].includes(settings.targetNode),
+      );
       return own.length > 0 && own;
     });
     const nodeName = settings.targetNode ?? slices.map(({ spec }) => spec.nodeName ?? '').sort()[0];
