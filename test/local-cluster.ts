@@ -51,7 +51,8 @@ export async function startConfigured(
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'config.yaml');
   await writeFile(path, config);
-  return startCluster(t, { ...options, driver: { args: [`--config=${path}`] } });
+  const { driver = {} } = options;
+  return startCluster(t, { ...options, driver: { ...driver, args: [`--config=${path}`, ...(driver.args ?? [])] } });
 }
 
 /** Creates a claim and a pod of the same name that uses it; they need not be running when this returns. */

@@ -1,17 +1,19 @@
 /** Runs every manifest of hack/examples on an embedded node, in each mode of the driver that it is for. */
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
 import type { KubeObject } from '../../src/simulator/apiserver/kube-object.ts';
 import type { ObjectOf, Pod, ResourceClaim } from '../../src/simulator/apiserver/object-types.ts';
+import { pod } from '../../src/simulator/demo/demo-objects.ts';
 import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
 import type { ContainerReport } from '../../src/simulator/node-commands.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';
-import { skipReason, startConfigured } from '../local-cluster.ts';
+import { cpusOf, skipReason, startConfigured } from '../local-cluster.ts';
 
 /** Two sockets, each a NUMA node of two L3 caches of 16 CPUs. */
 const MACHINE = 'pack:2 numa:1 l3:2 core:8 pu:2';
@@ -55,6 +57,11 @@ const MODES: { title: string; config: string; examples: string[]; nodeArgs?: str
     nodeArgs: ['--kubernetes-version', 'v1.37.0', '--feature-gates', 'DRANodeAllocatableResources=true'],
   },
 ];
+
+/** The overlay as the chart mounts it. */
+interface OverlayConfigMap {
+  readonly data: { readonly 'sysfs-overlay.yaml': string };
+}
 
 /** Where a container of a pod runs. */
 type Place = Map<string, CpuSet>;
@@ -124,9 +131,9 @@ async function checkExample(cluster: LocalCluster, name: string): Promise<void> 
   const objects = readExample(name);
   for (const object of objects) await cluster.api.create(PLURALS[object.kind] ?? '', object);
   const taken: CpuSet[] = [];
-  for (const pod of ofKind<Pod>(objects, 'Pod')) {
-    const claimed = countClaimed(pod, objects);
-    const places = await waitForPlaces(cluster, pod);
+  for (const podOfExample of ofKind<Pod>(objects, 'Pod')) {
+    const claimed = countClaimed(podOfExample, objects);
+    const places = await waitForPlaces(cluster, podOfExample);
     const shared = [...places].filter(([container]) => claimed.get(container) === 0).map(([, cpus]) => cpus);
     const exclusive = [...places].filter(([container]) => claimed.get(container) !== 0).map(([, cpus]) => cpus);
     assert.deepEqual(
@@ -169,4 +176,39 @@ describe('Examples on an embedded node', { skip: skipReason, concurrency: 2 }, (
       for (const name of examples) await checkExample(cluster, name);
     });
   }
+
+  it('sysfs-overlay: NUMA nodes and PCIe roots of the overlay are published, and claims stay in them', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'dracpu-overlay-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const overlay = join(directory, 'overlay.yaml');
+    const configMap = parse(readFileSync('hack/examples/sysfs-overlay/configmap.yaml', 'utf8')) as OverlayConfigMap;
+    writeFileSync(overlay, configMap.data['sysfs-overlay.yaml']);
+    const cluster = await startConfigured(t, {
+      config: `sysfsOverlay: ${overlay}\n`,
+      nodeArgs: ['--topology', 'core:4', '--simulate-containers'],
+      driver: { args: ['--expose-pcie-roots'] },
+    });
+    const devices = (await cluster.api.list('resourceslices')).flatMap(({ spec }) => spec.devices ?? []);
+    assert.deepEqual(
+      devices.map(({ name, attributes, capacity }) => [
+        name,
+        attributes?.['resource.kubernetes.io/pcieRoot'],
+        capacity?.['dra.cpu/cpu']?.value,
+      ]),
+      [
+        ['cpudevnuma000', { strings: ['pci0000:00'] }, '2'],
+        ['cpudevnuma001', { strings: ['pci0001:80'] }, '2'],
+      ],
+    );
+    const ofRoot = '"pci0001:80" in device.attributes["resource.kubernetes.io"].pcieRoot';
+    const exactly = {
+      deviceClassName: 'dra.cpu',
+      capacity: { requests: { 'dra.cpu/cpu': '2' } },
+      selectors: [{ cel: { expression: ofRoot } }],
+    };
+    const devicesWanted = { requests: [{ name: 'cpus', exactly }] };
+    await cluster.api.create('resourceclaims', { metadata: { name: 'near' }, spec: { devices: devicesWanted } });
+    await cluster.api.create('pods', pod('near', { resourceClaimName: 'near' }));
+    assert.equal(await cpusOf(cluster, 'near'), '2-3');
+  });
 });
