@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { type TarEntry, writeTar } from './tar.ts';
 
+/** The flags that hold only from the start of the process (docs/decisions/0002-v8-flags.md). */
+const NODE_OPTIONS = '--max-semi-space-size=1 --v8-pool-size=1';
+
 /** A compressed layer. */
 export interface Layer {
   /** Digest of the uncompressed tar, by which the runtime names it. */
@@ -46,7 +49,7 @@ export function writeImage({ name, architecture, layers, command, labels }: Imag
       architecture,
       os: 'linux',
       created: '1970-01-01T00:00:00Z',
-      config: { Cmd: command, Env: ['PATH=/usr/local/bin:/'], Labels: labels, User: '0:0', WorkingDir: '/' },
+      config: { Cmd: command, Env: ['PATH=/usr/local/bin:/', `NODE_OPTIONS=${NODE_OPTIONS}`], Labels: labels, User: '0:0', WorkingDir: '/' },
       rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
       history: layers.map(() => ({ created: '1970-01-01T00:00:00Z' })),
     }),
