@@ -12,6 +12,12 @@ export interface BackgroundLaneOptions {
   readonly retry?: BackoffOptions;
 }
 
+/**
+ * What was added waits this long, in milliseconds: the kubelet's calls come in bursts and go first, and a wish that is taken back
+ * meanwhile costs nothing.
+ */
+const SETTLE_MS = 200;
+
 const RETRY: BackoffOptions = { initialMs: 500, maxMs: 60_000 };
 
 /**
@@ -51,6 +57,7 @@ export class BackgroundLane {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    await sleep(SETTLE_MS, signal);
     for (const key of this.#pending) {
       this.#pending.delete(key);
       try {
