@@ -89,8 +89,15 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
     api.close();
   });
   const machine = await loadMachine(config);
-  let leave = (_successor: ClaimHandler): Promise<void> => stopAll(roles);
-  base.push(await takeNode(options, { paths, leave: (successor) => leave(successor) }));
+  const started = Promise.withResolvers<ReplaceableClaimHandler>();
+  const leave = async (successor: ClaimHandler) => {
+    // Whoever is to leave while still starting would go on with it afterwards.
+    const handler = await started.promise;
+    await handler.replace(successor);
+    await stopAll(roles);
+  };
+  const holder = await takeNode(options, { paths, leave });
+  base.push(() => holder.release());
   const foundation = await loadFoundation(config, machine, logger.forModule('driver'));
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
@@ -105,11 +112,6 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
   let publish = () => {};
   const preflight = createPreflight(options, { api, readiness, onChange: () => publish() });
-  leave = async (successor) => {
-    await handler.replace(successor);
-    await stopAll(roles);
-  };
-
   const readState = (): NodeState => ({
     nodeName: config.nodeName,
     version,
@@ -136,6 +138,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   await kubelet.start();
   doors.push(() => kubelet.stop());
   await preflight.lookAtKubelet();
+  await holder.confirm();
   publish = () => api.slices.setDevices(describeSliceDevices(config, foundation, preflight));
   publish();
   api.slices.start();
@@ -149,6 +152,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   roles.push(async () => unfollow());
   health.reportClaims();
   isStarted = true;
+  started.resolve(handler);
   // Not waited for: it asks the API server, which may be away.
   void preflight.run();
 }

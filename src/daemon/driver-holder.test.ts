@@ -87,6 +87,38 @@ test('DriverHolder takes the node only when its predecessor has left it, and tel
   assert.deepEqual(steps, ['asked to leave for /endpoints/pod kube-system/cpu-c9c9c', 'left', 'taken']);
 });
 
+test('DriverHolder gives the node to one of several successors, from whom the next takes it', async (context) => {
+  const { create } = await fixture(context);
+  const [left, steps] = [Promise.withResolvers<void>(), [] as string[]];
+  await create(podOf('cpu-b9b9b'), () => left.promise).take();
+  const takes = ['c9c9c', 'd9d9d', 'f9f9f'].map(async (suffix) => {
+    await create(podOf(`cpu-${suffix}`), async ({ endpoint }) => {
+      steps.push(`${suffix} leaves for ${endpoint.slice(-5)}`);
+    }).take();
+    steps.push(`${suffix} takes`);
+  });
+  left.resolve();
+  await Promise.all(takes);
+  // Whoever took the node left it before the next one took it.
+  const holders = steps.filter((step) => step.endsWith('takes')).map((step) => step.slice(0, 5));
+  const [first, second, third] = holders;
+  assert.deepEqual(steps, [
+    `${first} takes`,
+    `${first} leaves for ${second}`,
+    `${second} takes`,
+    `${second} leaves for ${third}`,
+    `${third} takes`,
+  ]);
+});
+
+test('C12: of two that start in the same moment only one goes on', async (context) => {
+  const { create } = await fixture(context);
+  const both = [create(podOf('dra-driver-cpu-x2x8k')), create(podOf('other-b9b9b'))];
+  await Promise.allSettled(both.map((holder) => holder.take()));
+  const outcomes = await Promise.allSettled(both.map((holder) => holder.confirm()));
+  assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+});
+
 test('DriverHolder takes unnamed pods for pods of one installation', async (context) => {
   const { create } = await fixture(context);
   const unnamed = (uid: string) => identifyDriver({ namespace: undefined, name: undefined, uid }, PROCESS);

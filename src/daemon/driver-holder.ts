@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { KubeletError } from '../kubelet/kubelet-error.ts';
 import { SocketListener } from '../kubelet/socket-listener.ts';
-import { errorText, type Log } from '../lib/log.ts';
+import { sleep } from '../lib/backoff.ts';
+import type { Log } from '../lib/log.ts';
 
 /** Who manages the CPUs of the node. */
 export interface DriverIdentity {
@@ -25,6 +24,8 @@ export class DriverHolderError extends Error {
 /** Who is asked answers from memory; who gives the node up ends its calls under way first, which may wait 10 s for CPUs. */
 const ANSWER_TIMEOUT_MS = 2_000;
 const RELEASE_TIMEOUT_MS = 12_000;
+/** Between two questions to whoever holds the node. */
+const RETRY_INTERVAL_MS = 50;
 const LINE_LENGTH_MAX_BYTES = 4_096;
 /** What a DaemonSet's controller appends to the names of its pods (apiserver names.SimpleNameGenerator). */
 const POD_NAME_SUFFIX = /-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
@@ -134,7 +135,7 @@ export interface DriverHolderOptions {
  * mean nothing, and end with their process.
  *
  * The holder says who it is in a line of JSON; the successor answers `{"endpoint"}`, and the holder `{"released":true}` when
- * it has left.
+ * it has left. Of several successors one hears that, and the others find that one in its place.
  */
 export class DriverHolder {
   readonly #options: DriverHolderOptions;
@@ -152,9 +153,34 @@ export class DriverHolder {
    *   opened.
    */
   async take(): Promise<void> {
-    const socket = await dial(this.#listener.path);
-    if (socket) await this.#replace(socket);
-    await this.#listener.open();
+    const { log } = this.#options;
+    const deadlineMs = performance.now() + RELEASE_TIMEOUT_MS;
+    for (;;) {
+      const socket = await dial(this.#listener.path);
+      if (!socket) return this.#listener.open();
+      const { other, hasLeft } = await this.#askToLeave(socket);
+      const isLate = performance.now() > deadlineMs;
+      if (hasLeft || isLate) {
+        const fields = { from: other.holder, version: other.version };
+        if (hasLeft) log.info('node taken over', fields);
+        else log.warn('node taken over from a driver that did not say it left', fields);
+        return this.#listener.open({ evenIfAnswered: true });
+      }
+      // It has left for another newcomer, who will answer here in a moment, or it has ended.
+      await sleep(RETRY_INTERVAL_MS);
+    }
+  }
+
+  /**
+   * Makes sure that no other driver took the node in the same moment, when neither found a holder: the later one stays.
+   * @throws DriverHolderError when this driver is the earlier one.
+   */
+  async confirm(): Promise<void> {
+    if (await this.#listener.isInPlace()) return;
+    throw new DriverHolderError(
+      `Cannot start ${this.#options.identity.holder}: another driver took the node in the same moment, as ` +
+        `${JSON.stringify(this.#listener.path)} is not its own any more; start it again`,
+    );
   }
 
   /** Gives the node up. May be called twice. */
@@ -169,37 +195,31 @@ export class DriverHolder {
     socket.write(`${JSON.stringify(identity)}\n`);
     const endpoint = parseLine(await lines.next(ANSWER_TIMEOUT_MS))?.endpoint;
     if (typeof endpoint !== 'string') return void socket.end();
-    log.info('node given up to a successor', { endpoint });
+    const isFirst = this.#leaving === undefined;
+    if (isFirst) log.info('node given up to a successor', { endpoint });
     this.#leaving ??= onTakenOver({ endpoint });
     await this.#leaving;
-    socket.end('{"released":true}\n');
+    // One alone gets the node; the others ask that one.
+    if (isFirst) socket.write('{"released":true}\n');
+    socket.end();
   }
 
-  /** Asks the holder to leave. */
-  async #replace(socket: Socket): Promise<void> {
-    const { identity, endpoint, log } = this.#options;
-    const { path } = this.#listener;
+  /** Asks the holder to leave. @throws DriverHolderError when it is of another installation. */
+  async #askToLeave(socket: Socket): Promise<{ other: DriverIdentity; hasLeft: boolean }> {
+    const { identity, endpoint } = this.#options;
     try {
       const lines = new LineReader(socket);
       const other = toIdentity(parseLine(await lines.next(ANSWER_TIMEOUT_MS)));
       if (other.release !== identity.release) {
         throw new DriverHolderError(
           `Cannot start ${identity.holder}: ${other.holder} (dracpu ${other.version}) manages the CPUs of this node ` +
-            `already and answers on ${JSON.stringify(path)}; a node has one CPU driver, uninstall one of the two`,
+            `already and answers on ${JSON.stringify(this.#listener.path)}; a node has one CPU driver, uninstall one of the two`,
         );
       }
       socket.write(`${JSON.stringify({ endpoint })}\n`);
-      const hasLeft = parseLine(await lines.next(RELEASE_TIMEOUT_MS))?.released === true;
-      const fields = { from: other.holder, version: other.version };
-      if (hasLeft) log.info('node taken over', fields);
-      else log.warn('node taken over from a driver that did not say it left', fields);
+      return { other, hasLeft: parseLine(await lines.next(RELEASE_TIMEOUT_MS))?.released === true };
     } finally {
       socket.destroy();
-    }
-    try {
-      await rm(path, { force: true });
-    } catch (error) {
-      throw new KubeletError('CannotListen', `Cannot replace "${path}": ${errorText(error)}`, { cause: error });
     }
   }
 }

@@ -183,7 +183,7 @@ export function createKubeletPlugin(
 export async function takeNode(
   { config, logger }: DaemonOptions,
   { paths, leave }: { paths: SocketPaths; leave: (successor: ClaimHandler) => Promise<void> },
-): Promise<() => Promise<void>> {
+): Promise<DriverHolder> {
   const pod = { namespace: config.podNamespace, name: config.podName, uid: config.podUid };
   const holder = new DriverHolder({
     directory: dirname(paths.endpoint),
@@ -193,7 +193,7 @@ export async function takeNode(
     log: logger.forModule('holder'),
   });
   await holder.take();
-  return () => holder.release();
+  return holder;
 }
 
 /** Serves the driver's pages, unless that is switched off. */

@@ -46,12 +46,13 @@ export class SocketListener {
   }
 
   /**
-   * Listens, again if it did before; a stale socket is replaced and a missing directory made.
+   * Listens, again if it did before; a stale socket is replaced and a missing directory made. With `evenIfAnswered` so is one
+   * on which another process answers, which then gets no connection any more.
    * @throws KubeletError PathTooLong, SocketInUse when another process answers there, CannotListen
    */
-  async open(): Promise<void> {
+  async open({ evenIfAnswered = false } = {}): Promise<void> {
     checkSocketPath(this.path);
-    if (!(await this.isInPlace()) && (await isAnswered(this.path))) {
+    if (!evenIfAnswered && !(await this.isInPlace()) && (await isAnswered(this.path))) {
       throw new KubeletError(
         'SocketInUse',
         `Cannot listen on "${this.path}": another process answers there; stop the other driver of the same name first`,
