@@ -1,3 +1,5 @@
+import { CodedError } from '../lib/coded-error.ts';
+
 /** Why the API server cannot be addressed. */
 export type ApiConnectionErrorCode =
   /** No kubeconfig was given and the process runs outside a pod. */
@@ -10,13 +12,6 @@ export type ApiConnectionErrorCode =
   | 'CredentialsUnreadable';
 
 /** The configuration of the connection to the API server is missing or wrong; nothing was sent yet. */
-export class ApiConnectionError extends Error {
+export class ApiConnectionError extends CodedError<ApiConnectionErrorCode> {
   override readonly name = 'ApiConnectionError';
-
-  readonly code: ApiConnectionErrorCode;
-
-  constructor(code: ApiConnectionErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

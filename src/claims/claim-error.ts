@@ -1,3 +1,5 @@
+import { CodedError } from '../lib/coded-error.ts';
+
 /** Why a claim cannot be prepared or a container not be admitted. */
 export type ClaimErrorCode =
   | 'ClaimNotFound'
@@ -24,13 +26,6 @@ export type ClaimErrorCode =
  * An expected failure of one claim or container. The message is complete: it reaches the user as a pod event, so it names the
  * action, the object, the value and what to do.
  */
-export class ClaimError extends Error {
+export class ClaimError extends CodedError<ClaimErrorCode> {
   override readonly name = 'ClaimError';
-
-  readonly code: ClaimErrorCode;
-
-  constructor(code: ClaimErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }

@@ -8,19 +8,14 @@ import { TopologyJsonError } from '../topology/json-entry.ts';
 import { parseSynthetic, SyntheticError } from '../topology/synthetic.ts';
 import { topologyFromJson } from '../topology/topology-from-json.ts';
 import type { CpuTopology } from '../topology/topology.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** Why an argument names no machine. */
 export type MachineArgumentErrorCode = 'UnknownMachine' | 'UnreadableFile' | 'InvalidMachine';
 
 /** An argument that names no machine. The message quotes it and says what would. */
-export class MachineArgumentError extends Error {
+export class MachineArgumentError extends CodedError<MachineArgumentErrorCode> {
   override readonly name = 'MachineArgumentError';
-  readonly code: MachineArgumentErrorCode;
-
-  constructor(code: MachineArgumentErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 /** What may stand before a name of the catalogue, where a file has the same name. */

@@ -1,18 +1,12 @@
 import { CPU_ID_MAX, CpuSet } from './cpu-set.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** What is wrong with a CPU list or mask. */
 export type CpuListErrorCode = 'EmptyItem' | 'Spaces' | 'Stride' | 'NotANumber' | 'ReversedRange' | 'Overflow';
 
 /** A text that is no Linux CPU list or mask. The message quotes the text and the item that is wrong. */
-export class CpuListError extends Error {
+export class CpuListError extends CodedError<CpuListErrorCode> {
   override readonly name = 'CpuListError';
-
-  readonly code: CpuListErrorCode;
-
-  constructor(code: CpuListErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 type Fail = (code: CpuListErrorCode, why: string) => never;

@@ -6,6 +6,7 @@ import { errorText } from '../lib/log.ts';
 import { loadSysfsOverlay, SysfsOverlayError, type SysfsOverlay } from '../sysfs/overlay.ts';
 import { type ReadTopologyOptions, readTopology, TopologyError } from '../sysfs/read-topology.ts';
 import type { CpuTopology } from '../topology/topology.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** The name under which the scheduler, the kubelet and claims know this driver. */
 export const DRIVER_NAME = 'dra.cpu';
@@ -14,14 +15,8 @@ export const DRIVER_NAME = 'dra.cpu';
 export type MachineErrorCode = 'UnreadableOverlay' | 'UnusableTopology' | 'NoDevices';
 
 /** The machine, as configured, gives no devices: the daemon cannot start. */
-export class MachineError extends Error {
+export class MachineError extends CodedError<MachineErrorCode> {
   override readonly name = 'MachineError';
-  readonly code: MachineErrorCode;
-
-  constructor(code: MachineErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 /**

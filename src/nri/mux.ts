@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { ByteQueue } from '../lib/byte-queue.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** The two connections of every NRI socket (containerd/nri, pkg/net/multiplex): who serves on which. */
 export const MUX_CONNECTIONS = { pluginService: 1, runtimeService: 2 } as const;
@@ -21,15 +22,8 @@ const FIRST_PAYLOAD_BYTES = 4096;
 const UNREAD_BYTES_MAX = 4 * PAYLOAD_BYTES_MAX;
 
 /** Bytes that are no mux payloads, or a peer that sends faster than is read: the socket cannot be used any further. */
-export class MuxError extends Error {
+export class MuxError extends CodedError<'BadHeader' | 'Overflow'> {
   override readonly name = 'MuxError';
-
-  readonly code: 'BadHeader' | 'Overflow';
-
-  constructor(code: 'BadHeader' | 'Overflow', message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** A piece of one connection's bytes. */

@@ -1,3 +1,5 @@
+import { CodedError } from '../lib/coded-error.ts';
+
 /** What keeps a plugin from doing what it was asked. */
 export type NriErrorCode =
   | 'BadIdentity'
@@ -9,13 +11,6 @@ export type NriErrorCode =
   | 'ConnectionLost';
 
 /** A plugin cannot do what it was asked; the message says why and what helps. */
-export class NriError extends Error {
+export class NriError extends CodedError<NriErrorCode> {
   override readonly name = 'NriError';
-
-  readonly code: NriErrorCode;
-
-  constructor(code: NriErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

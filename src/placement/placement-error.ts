@@ -1,3 +1,5 @@
+import { CodedError } from '../lib/coded-error.ts';
+
 /**
  * Why no CPUs were chosen: too few are free; enough are free but not in the shape the policy demands; the request itself
  * makes no sense.
@@ -5,12 +7,6 @@
 export type PlacementErrorCode = 'NotEnoughCPUs' | 'Unsatisfiable' | 'InvalidCase';
 
 /** A request that cannot be placed. The message says what was wanted, what there is, and what to change. */
-export class PlacementError extends Error {
+export class PlacementError extends CodedError<PlacementErrorCode> {
   override readonly name = 'PlacementError';
-  readonly code: PlacementErrorCode;
-
-  constructor(code: PlacementErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }

@@ -9,6 +9,7 @@ import {
   takeCpus,
 } from './take-cpus.ts';
 import { openWorkspace } from './workspace.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** Why a case of a batch has no CPUs. */
 type PlanErrorCode = PlacementErrorCode | 'UnknownTopology' | 'UnknownPolicy';
@@ -26,14 +27,8 @@ export interface PlanContext {
 }
 
 /** A case that cannot be answered with CPUs. */
-class PlanCaseError extends Error {
+class PlanCaseError extends CodedError<PlanErrorCode> {
   override readonly name = 'PlanCaseError';
-  readonly code: PlanErrorCode;
-
-  constructor(code: PlanErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 type Fields = Readonly<Record<string, unknown>>;

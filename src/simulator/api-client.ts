@@ -1,5 +1,6 @@
 import type { KubeObject } from './apiserver/kube-object.ts';
 import type { ObjectOf } from './apiserver/object-types.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** Where the objects of a resource are. */
 const PREFIXES: Readonly<Record<string, string>> = {
@@ -13,14 +14,8 @@ const PREFIXES: Readonly<Record<string, string>> = {
 };
 
 /** The API server refuses a request; `code` is the HTTP status. */
-class ApiError extends Error {
+class ApiError extends CodedError<number> {
   override readonly name = 'ApiError';
-  readonly code: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** What demos and stories ask of an API server, in the namespace "default". */

@@ -8,6 +8,7 @@ import { ApiClient } from './api-client.ts';
 import { DriverProcess } from './driver-process.ts';
 import type { ContainerReport, DriverState } from './node-commands.ts';
 import { type Program, NodeProcess } from './node-process.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** How a local cluster is set up. */
 export interface LocalClusterOptions {
@@ -29,14 +30,8 @@ export interface StartDriverOptions {
 }
 
 /** Something that was to happen has not. */
-class ClusterError extends Error {
+class ClusterError extends CodedError<'TimedOut' | 'DriverEnded' | 'NodeEnded'> {
   override readonly name = 'ClusterError';
-  readonly code: 'TimedOut' | 'DriverEnded' | 'NodeEnded';
-
-  constructor(code: ClusterError['code'], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 /** Long enough for a machine that is busy with other things. */

@@ -4,19 +4,14 @@ import { createInterface } from 'node:readline';
 import { invariant } from '../lib/invariant.ts';
 import type { NodeCommand } from './node-commands.ts';
 import type { NodeResponse, ReadyLine } from './serve-node.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** How a program is started: the executable and its first arguments. */
 export type Program = readonly [string, ...string[]];
 
 /** A process of ours that is not as it should be. */
-class ChildProcessError extends Error {
+class ChildProcessError extends CodedError<'Ended' | 'CommandFailed'> {
   override readonly name = 'ChildProcessError';
-  readonly code: 'Ended' | 'CommandFailed';
-
-  constructor(code: 'Ended' | 'CommandFailed', message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** How long a node may take to end its containers before it is killed. */

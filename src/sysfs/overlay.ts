@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import { listNumbered } from './cpu-lists.ts';
 import { CPU_DIRECTORY } from './sysfs-reader.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** What is wrong with an overlay. */
 export type SysfsOverlayErrorCode =
@@ -14,14 +15,8 @@ export type SysfsOverlayErrorCode =
   | 'SeveralNodes';
 
 /** A text that is no sysfs overlay. The message names the path that is wrong. */
-export class SysfsOverlayError extends Error {
+export class SysfsOverlayError extends CodedError<SysfsOverlayErrorCode> {
   override readonly name = 'SysfsOverlayError';
-  readonly code: SysfsOverlayErrorCode;
-
-  constructor(code: SysfsOverlayErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 /** Files that lie over those of the machine's sysfs. Paths are relative to /sys. */

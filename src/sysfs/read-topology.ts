@@ -13,19 +13,14 @@ import { readTopologyGroups } from './read-groups.ts';
 import { openSysfs, type Sysfs } from './sysfs.ts';
 import { CPU_DIRECTORY, SysfsReader } from './sysfs-reader.ts';
 import { openTopologyDirectories } from './topology-directory.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** Why a tree gives no topology. */
 export type TopologyErrorCode = 'NoCpus' | 'NoTopology';
 
 /** A sysfs tree that cannot be used at all. */
-export class TopologyError extends Error {
+export class TopologyError extends CodedError<TopologyErrorCode> {
   override readonly name = 'TopologyError';
-  readonly code: TopologyErrorCode;
-
-  constructor(code: TopologyErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** What to read. */

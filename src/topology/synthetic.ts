@@ -1,5 +1,6 @@
 import { buildMachine, type CoreBlueprint, type CpuNumbering } from './blueprint.ts';
 import type { CpuTopology } from './topology.ts';
+import { CodedError } from '../lib/coded-error.ts';
 
 /** What is wrong with a synthetic description. */
 export type SyntheticErrorCode =
@@ -11,14 +12,8 @@ export type SyntheticErrorCode =
   | 'TooManyCpus';
 
 /** A text that describes no machine. The message quotes the text and the part that is wrong. */
-export class SyntheticError extends Error {
+export class SyntheticError extends CodedError<SyntheticErrorCode> {
   override readonly name = 'SyntheticError';
-  readonly code: SyntheticErrorCode;
-
-  constructor(code: SyntheticErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** The largest NR_CPUS that Linux can be built with (arch/x86/Kconfig, 6.18). */

@@ -1,3 +1,5 @@
+import { CodedError } from '../lib/coded-error.ts';
+
 /** The status codes of an answer, by name; the numbers are gRPC's (google.rpc.Code). */
 export const STATUS_CODES = {
   Ok: 0,
@@ -34,13 +36,6 @@ export function statusName(code: number): StatusName {
  * `Canceled` when the caller gave up, `ResourceExhausted` for a message over the limit, `ConnectionClosed` when the
  * connection was lost before the answer. A service method throws one to choose the status it answers with.
  */
-export class TtrpcError extends Error {
+export class TtrpcError extends CodedError<StatusName | 'ConnectionClosed'> {
   override readonly name = 'TtrpcError';
-
-  readonly code: StatusName | 'ConnectionClosed';
-
-  constructor(code: StatusName | 'ConnectionClosed', message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

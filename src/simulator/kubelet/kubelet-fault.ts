@@ -1,3 +1,5 @@
+import { CodedError } from '../../lib/coded-error.ts';
+
 /** Why the kubelet cannot do its part of a pod. */
 export type KubeletFaultCode =
   | 'DriverNotRegistered'
@@ -7,13 +9,6 @@ export type KubeletFaultCode =
   | 'WrongAnswer';
 
 /** The kubelet cannot go on with a pod, in the words its event has. */
-export class KubeletFault extends Error {
+export class KubeletFault extends CodedError<KubeletFaultCode> {
   override readonly name = 'KubeletFault';
-
-  readonly code: KubeletFaultCode;
-
-  constructor(code: KubeletFaultCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

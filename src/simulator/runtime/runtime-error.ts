@@ -1,3 +1,5 @@
+import { CodedError } from '../../lib/coded-error.ts';
+
 /** Why the container runtime refuses a request. */
 export type RuntimeErrorCode =
   | 'NotFound'
@@ -8,13 +10,6 @@ export type RuntimeErrorCode =
   | 'CannotStart';
 
 /** The container runtime refuses a request, in the words a kubelet would be told. */
-export class RuntimeError extends Error {
+export class RuntimeError extends CodedError<RuntimeErrorCode> {
   override readonly name = 'RuntimeError';
-
-  readonly code: RuntimeErrorCode;
-
-  constructor(code: RuntimeErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
