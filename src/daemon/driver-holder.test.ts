@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -117,6 +118,14 @@ test('C12: of two that start in the same moment only one goes on', async (contex
   await Promise.allSettled(both.map((holder) => holder.take()));
   const outcomes = await Promise.allSettled(both.map((holder) => holder.confirm()));
   assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+});
+
+test('C12: a second installation is refused also after the directory was removed', async (context) => {
+  const { directory, create } = await fixture(context);
+  await create(podOf('dra-driver-cpu-x2x8k')).take();
+  await rm(directory, { recursive: true });
+  await eventually('the socket is back', () => existsSync(join(directory, 'holder.sock')));
+  await assert.rejects(create(podOf('other-b9b9b')).take(), { code: 'SecondDriver' });
 });
 
 test('DriverHolder takes unnamed pods for pods of one installation', async (context) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { SocketKeeper } from '../kubelet/socket-keeper.ts';
 import { SocketListener } from '../kubelet/socket-listener.ts';
 import { sleep } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
@@ -140,11 +141,13 @@ export interface DriverHolderOptions {
 export class DriverHolder {
   readonly #options: DriverHolderOptions;
   readonly #listener: SocketListener;
+  readonly #keeper: SocketKeeper;
   #leaving: Promise<void> | undefined;
 
   constructor(options: DriverHolderOptions) {
     this.#options = options;
     this.#listener = new SocketListener(join(options.directory, 'holder.sock'), (socket) => void this.#serve(socket));
+    this.#keeper = new SocketKeeper([this.#listener], options.log);
   }
 
   /**
@@ -157,14 +160,14 @@ export class DriverHolder {
     const deadlineMs = performance.now() + RELEASE_TIMEOUT_MS;
     for (;;) {
       const socket = await dial(this.#listener.path);
-      if (!socket) return this.#listener.open();
+      if (!socket) return this.#hold();
       const { other, hasLeft } = await this.#askToLeave(socket);
       const isLate = performance.now() > deadlineMs;
       if (hasLeft || isLate) {
         const fields = { from: other.holder, version: other.version };
         if (hasLeft) log.info('node taken over', fields);
         else log.warn('node taken over from a driver that did not say it left', fields);
-        return this.#listener.open({ evenIfAnswered: true });
+        return this.#hold({ evenIfAnswered: true });
       }
       // It has left for another newcomer, who will answer here in a moment, or it has ended.
       await sleep(RETRY_INTERVAL_MS);
@@ -185,7 +188,14 @@ export class DriverHolder {
 
   /** Gives the node up. May be called twice. */
   async release(): Promise<void> {
+    await this.#keeper.stop();
     await this.#listener.close();
+  }
+
+  /** Answers from now on, also after a kubelet that starts has removed the socket with its directory. */
+  async #hold(options?: { readonly evenIfAnswered: boolean }): Promise<void> {
+    await this.#listener.open(options);
+    this.#keeper.start();
   }
 
   /** Answers a newcomer. */
@@ -199,6 +209,7 @@ export class DriverHolder {
     if (isFirst) log.info('node given up to a successor', { endpoint });
     this.#leaving ??= onTakenOver({ endpoint });
     await this.#leaving;
+    await this.#keeper.stop();
     // One alone gets the node; the others ask that one.
     if (isFirst) socket.write('{"released":true}\n');
     socket.end();
