@@ -30,6 +30,7 @@ async function writeInto(path: string, text: string): Promise<void> {
 async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(temporary, text, { mode: 0o644 });
     await rename(temporary, path);
   } catch (error) {

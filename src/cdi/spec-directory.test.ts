@@ -90,6 +90,13 @@ test('SpecDirectory.readAll keeps the CPUs of a later driver’s file, whatever 
     assert.equal(await readFile(file, 'utf8'), text);
   }));
 
+test('SpecDirectory.write makes the directory again when somebody removed it', () =>
+  withDirectory(async (path, specs) => {
+    await rm(path, { recursive: true });
+    await specs.write(record('a'));
+    assert.deepEqual(await readdir(path), [claimSpecFileName('a')]);
+  }));
+
 test('SpecDirectory names the path and the remedy when it cannot write', async () => {
   const specs = new SpecDirectory('/dev/null/cdi');
   await assert.rejects(specs.write(record('a')), { name: 'SpecDirectoryError', code: 'ENOTDIR', message: /--cdi-dir/ });

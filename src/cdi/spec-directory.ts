@@ -48,13 +48,14 @@ export class SpecDirectory {
   }
 
   /**
-   * Writes a claim's file durably: temporary file, fsync, rename, fsync of the directory.
+   * Writes a claim's file durably: temporary file, fsync, rename, fsync of the directory, which is made anew when it is gone.
    * @throws SpecDirectoryError; the old file, if any, is then still there.
    */
   async write(record: ClaimRecord): Promise<void> {
     const path = join(this.#directory, claimSpecFileName(record.uid));
     const temporary = `${path}.${randomBytes(4).toString('hex')}${TEMPORARY_SUFFIX}`;
     try {
+      await mkdir(this.#directory, { recursive: true });
       await this.#writeSynced(temporary, formatClaimSpec(record));
       await rename(temporary, path);
       await this.#sync();

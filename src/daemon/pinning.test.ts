@@ -36,7 +36,7 @@ async function startNode(
       hostRoot: '/nonexistent',
       unsolicitedUpdates: 'auto',
       findClaim: async () => undefined,
-      specs: { write: async () => {} },
+      specs: { write: async () => {}, remove: async () => {} },
       log: silentLog,
       nriLog: silentLog,
       driftIntervalMs: 20,

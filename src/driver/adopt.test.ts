@@ -30,6 +30,7 @@ function newNode(objects: Record<string, unknown>) {
   const containers = new Containers(ledger, silentLog);
   const files: ClaimRecord[] = [];
   const asked: string[] = [];
+  const hooks = { afterWrite: async () => {} };
   let failures = 0;
   const adoption = new Adoption(() => machine, ledger, containers, {
     findClaim: async ({ namespace, uid }) => {
@@ -40,12 +41,18 @@ function newNode(objects: Record<string, unknown>) {
       }
       return objects[uid];
     },
-    specs: { write: async (record) => void files.push(record) },
+    specs: {
+      write: async (record) => {
+        files.push(record);
+        await hooks.afterWrite();
+      },
+      remove: async (uid) => void files.splice(0, files.length, ...files.filter((file) => file.uid !== uid)),
+    },
     onChange: () => {},
     log: silentLog,
   });
   const fail = (times: number) => (failures = times);
-  return { ledger, containers, adoption, files, asked, fail };
+  return { ledger, containers, adoption, files, asked, fail, hooks };
 }
 
 const env = (uid: string, cpus: string) => [formatClaimEnv(uid, parseCpuList(cpus))];
@@ -101,6 +108,14 @@ for (const [why, object, cpus] of refusals) {
     assert.deepEqual(placesOf(containers), { db: '0-7' });
   });
 }
+
+test('Adoption leaves no file of a claim that is unprepared while it is written', async () => {
+  const { ledger, containers, adoption, files, hooks } = newNode({ u1: claimObject('u1', '2') });
+  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  hooks.afterWrite = async () => void ledger.release('u1');
+  await adoption.settle(never);
+  assert.deepEqual(files, []);
+});
 
 test('Adoption gives CPUs of another claim to nobody twice', async () => {
   const { ledger, containers, adoption } = newNode({ u1: claimObject('u1', '2'), u2: claimObject('u2', '2', 'pod-2') });

@@ -18,7 +18,7 @@ const RETRY = { initialMs: 200, maxMs: 10_000 };
 export interface AdoptionPorts {
   /** The claim with this UID in this namespace, or undefined when there is none. Rejects when it cannot be asked. */
   readonly findClaim: (wanted: { readonly namespace: string; readonly uid: string }) => Promise<unknown>;
-  readonly specs: { write(record: ClaimRecord): Promise<void> };
+  readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
   /** Called after claims were adopted or containers confined. */
   readonly onChange: () => void;
   readonly log: Log;
@@ -128,7 +128,7 @@ export class Adoption {
   }
 
   async #adopt(claim: unknown, wanted: { uid: string; cpus: CpuSet } & Pick<UnverifiedContainer, 'facts'>) {
-    const { log, specs } = this.#ports;
+    const { log } = this.#ports;
     const container = describeContainer(wanted.facts);
     try {
       const prepared = judgeAdoption(this.#machine(), claim, wanted);
@@ -141,12 +141,22 @@ export class Adoption {
         cpus: prepared.cpus.toString(),
         container,
       });
-      await specs.write(toRecord(prepared)).catch((error: unknown) => {
-        log.error('adopted claim not recorded', { uid: prepared.uid, reason: errorText(error) });
-      });
+      await this.#record(prepared);
     } catch (error) {
       if (!(error instanceof ClaimError)) throw error;
       log.error('claim of a running container not adopted', { container, uid: wanted.uid, reason: error.message });
+    }
+  }
+
+  async #record(claim: PreparedClaim): Promise<void> {
+    const { log, specs } = this.#ports;
+    const { uid } = claim;
+    try {
+      await specs.write(toRecord(claim));
+      // Unprepared meanwhile: after a restart the file would hold CPUs that others have by then.
+      if (!this.#ledger.find(uid)) await specs.remove(uid);
+    } catch (error) {
+      log.error('adopted claim not recorded', { uid, reason: errorText(error) });
     }
   }
 }
