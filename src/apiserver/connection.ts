@@ -180,9 +180,13 @@ async function readKubeconfig(path: string, options: ConnectionOptions): Promise
   try {
     text = await readText(path);
   } catch (error) {
-    throw new ApiConnectionError('KubeconfigUnreadable', `Cannot read kubeconfig "${path}": ${errorText(error)}`, {
-      cause: error,
-    });
+    throw new ApiConnectionError(
+      'KubeconfigUnreadable',
+      `Cannot read kubeconfig "${path}": ${errorText(error)}; check --kubeconfig`,
+      {
+        cause: error,
+      },
+    );
   }
   return parseKubeconfig(text, path);
 }
