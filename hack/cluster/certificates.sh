@@ -1,8 +1,7 @@
 #!/bin/bash
-# Makes the cluster's authority, its certificates and kubeconfigs, once.
+# certificates.sh [NODE ADDRESS]: makes the cluster's authority, its certificates and kubeconfigs, once; or those of a node.
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 
-[ ! -s "$STATE/kubeconfig" ] || exit 0
 mkdir -p "$STATE/pki"
 cd "$STATE/pki"
 umask 077
@@ -17,14 +16,14 @@ certificate() {
   openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 365 -extfile "$1.ext" -out "$1.crt" 2>/dev/null
 }
 
-# kubeconfig NAME FILE SERVER, self-contained, so that it can be copied anywhere
+# kubeconfig NAME FILE, self-contained, so that it can be copied anywhere
 kubeconfig() {
   cat >"$2" <<CONFIG
 apiVersion: v1
 kind: Config
 clusters:
 - name: dracpu
-  cluster: {server: "https://$3", certificate-authority-data: $(base64 -w0 ca.crt)}
+  cluster: {server: "https://$API_ADDRESS", certificate-authority-data: $(base64 -w0 ca.crt)}
 users:
 - name: $1
   user: {client-certificate-data: $(base64 -w0 "$1.crt"), client-key-data: $(base64 -w0 "$1.key")}
@@ -35,18 +34,29 @@ current-context: dracpu
 CONFIG
 }
 
+node() { # NAME ADDRESS
+  [ -s "$STATE/kubelet-$1.kubeconfig" ] && return
+  certificate "kubelet-$1" "/O=system:nodes/CN=system:node:$1" "IP:$2,DNS:$1"
+  kubeconfig "kubelet-$1" "$STATE/kubelet-$1.kubeconfig"
+}
+
+if [ $# = 2 ]; then
+  node "$1" "$2"
+  exit 0
+fi
+[ ! -s "$STATE/kubeconfig" ] || exit 0
+
 key ca
 openssl req -x509 -new -key ca.key -subj /CN=dracpu-cluster -days 365 -out ca.crt \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 dns=DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local
-certificate apiserver /CN=kube-apiserver "IP:127.0.0.1,IP:$SERVICE_ADDRESS,IP:$NODE_ADDRESS,$dns"
-certificate admin /O=system:masters/CN=admin
-certificate kube-controller-manager /CN=system:kube-controller-manager
-certificate kube-scheduler /CN=system:kube-scheduler
-certificate kubelet "/O=system:nodes/CN=system:node:$NODE" "IP:$NODE_ADDRESS,DNS:$NODE"
+certificate apiserver /CN=kube-apiserver "IP:127.0.0.1,IP:$SERVICE_ADDRESS,IP:$API_ADDRESS,$dns"
 openssl ecparam -name prime256v1 -genkey -noout -out service-account.key
 openssl ec -in service-account.key -pubout -out service-account.pub 2>/dev/null
-for name in kube-controller-manager kube-scheduler kubelet; do
-  kubeconfig "$name" "$STATE/$name.kubeconfig" "$SERVICE_ADDRESS"
+for name in kube-controller-manager kube-scheduler; do
+  certificate "$name" "/CN=system:$name"
+  kubeconfig "$name" "$STATE/$name.kubeconfig"
 done
-kubeconfig admin "$STATE/kubeconfig" "$NODE_ADDRESS"
+node "$NODE" "$NODE_ADDRESS"
+certificate admin /O=system:masters/CN=admin
+kubeconfig admin "$STATE/kubeconfig"

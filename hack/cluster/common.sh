@@ -6,14 +6,17 @@ CLUSTER_DIR=${CLUSTER_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/dracpu-cluster}
 PACKAGES=$CLUSTER_DIR/packages # unpacked Debian packages, kept
 STATE=$CLUSTER_DIR/state       # everything else; cluster-down removes it
 KUBE_BIN=${KUBE_BIN:-$CLUSTER_DIR/kubernetes}
-NODE=node1
 
-# The node's address is one end of a veth pair whose other end is outside, so that clients outside reach the API server and pods.
-# The address of the service "kubernetes" lies on the namespace's loopback interface: no kube-proxy is needed.
-NODE_ADDRESS=10.101.0.2
+# The control plane's address is one end of a veth pair whose other end is outside, so that clients outside reach the API
+# server and pods. That of the service "kubernetes" lies on the namespace's loopback interface: no kube-proxy is needed.
+API_ADDRESS=10.101.0.2
 OUTSIDE_ADDRESS=10.101.0.1
 SERVICE_ADDRESS=10.96.0.1
-POD_SUBNET=10.98.0.0/24
+
+# The node that the components are started for; the one beside the control plane unless said otherwise.
+NODE=${CLUSTER_NODE:-node1}
+NODE_ADDRESS=${CLUSTER_NODE_ADDRESS:-$API_ADDRESS}
+POD_SUBNET=${CLUSTER_POD_SUBNET:-10.98.0.0/24}
 
 # DRA itself and consumable capacity are on by default since 1.36; these two are not.
 FEATURE_GATES=${FEATURE_GATES:-DRANodeAllocatableResources=true,DRAListTypeAttributes=true}

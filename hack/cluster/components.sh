@@ -26,7 +26,7 @@ stop() {
   wait_until 30 "the end of $1" is_dead "$1"
 }
 
-answers() { [ "$(curl -sk --cert "$PKI/admin.crt" --key "$PKI/admin.key" "https://$SERVICE_ADDRESS/readyz")" = ok ]; }
+answers() { [ "$(curl -sk --cert "$PKI/admin.crt" --key "$PKI/admin.key" "https://$API_ADDRESS/readyz")" = ok ]; }
 
 start_etcd() {
   launch etcd "$PACKAGES/usr/bin/etcd" --data-dir "$STATE/etcd" --unsafe-no-fsync --log-level warn \
@@ -44,7 +44,7 @@ omitStages: [RequestReceived]
 rules: [{level: Metadata, userGroups: ["system:serviceaccounts:kube-system"]}, {level: None}]
 POLICY
   launch apiserver "$KUBE_BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 --bind-address=0.0.0.0 --secure-port=443 \
-    --advertise-address="$NODE_ADDRESS" --service-cluster-ip-range=10.96.0.0/24 \
+    --advertise-address="$API_ADDRESS" --service-cluster-ip-range=10.96.0.0/24 \
     --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt" \
     --service-account-key-file="$PKI/service-account.pub" --service-account-signing-key-file="$PKI/service-account.key" \
     --service-account-issuer=https://kubernetes.default.svc \
@@ -116,8 +116,8 @@ apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $PKI/ca.crt}}
 authorization: {mode: Webhook}
-tlsCertFile: $PKI/kubelet.crt
-tlsPrivateKeyFile: $PKI/kubelet.key
+tlsCertFile: $PKI/kubelet-$NODE.crt
+tlsPrivateKeyFile: $PKI/kubelet-$NODE.key
 containerRuntimeEndpoint: unix://$CRI_SOCKET
 cgroupDriver: cgroupfs
 failCgroupV1: false
@@ -132,7 +132,7 @@ logging: {verbosity: 3}
 featureGates: {${FEATURE_GATES//=/: }}
 YAML
   sed -i '/^featureGates/s/,/, /g' "$STATE/kubelet.yaml"
-  launch kubelet "$KUBE_BIN/kubelet" --config="$STATE/kubelet.yaml" --kubeconfig="$STATE/kubelet.kubeconfig" \
+  launch kubelet "$KUBE_BIN/kubelet" --config="$STATE/kubelet.yaml" --kubeconfig="$STATE/kubelet-$NODE.kubeconfig" \
     --hostname-override="$NODE" --node-ip="$NODE_ADDRESS"
 }
 

@@ -20,6 +20,8 @@ export interface MachineSpec {
   readonly distances?: readonly (readonly [from: number, to: number, distance: number])[];
   /** Nodes that have a PCIe root of their own. */
   readonly pcieRootNodes?: readonly number[];
+  /** A network through the host, with what of the machine is reached from there, as QEMU's "tcp:HOST:PORT-:PORT". */
+  readonly network?: { readonly hostForwards: readonly string[] };
   /** More for the kernel's command line, e.g. `isolcpus=2-3`. */
   readonly kernelArguments?: string;
 }
@@ -86,6 +88,13 @@ function describePcieRoots({ pcieRootNodes = [] }: MachineSpec): string[] {
   );
 }
 
+/** The machine is 10.0.2.15 there, the host 10.0.2.2 (QEMU's user network). */
+function describeNetwork({ network }: MachineSpec): string[] {
+  if (network === undefined) return [];
+  const forwards = network.hostForwards.map((forward) => `,hostfwd=${forward}`).join('');
+  return ['-netdev', `user,id=net${forwards}`, '-device', 'virtio-net-pci,netdev=net,romfile='];
+}
+
 function shareFolder(tag: string, path: string, isReadOnly: boolean): string[] {
   return [
     '-fsdev',
@@ -103,6 +112,7 @@ function describeMachine(spec: MachineSpec, { kernel, initramfs }: GuestImage, f
     ['-m', `${spec.memoryMiBPerNode * spec.nodes.length}M`],
     describeNodes(spec),
     describePcieRoots(spec),
+    describeNetwork(spec),
     ['-kernel', kernel, '-initrd', initramfs, '-append', `${FAST_BOOT} ${spec.kernelArguments ?? ''}`],
     ['-chardev', `file,id=console,path=${join(folder, 'console')}`, '-serial', 'chardev:console'],
     ['-chardev', `socket,id=jobs,path=${join(folder, 'jobs')},server=on,wait=off`, '-serial', 'chardev:jobs'],
@@ -114,7 +124,8 @@ function describeMachine(spec: MachineSpec, { kernel, initramfs }: GuestImage, f
 /**
  * A Linux machine under QEMU's software emulation. Its root is the host's, read-only, under a layer in memory: every program of
  * the host is there at the same path, and what is written is lost at the end. `folder` is shared both ways, in the machine as
- * /run/share. cgroup v2 is at /sys/fs/cgroup; the network is the loopback interface alone.
+ * /run/share. cgroup v2 is at /sys/fs/cgroup; the network is the loopback interface alone, unless
+ * asked for.
  */
 export class EmulatedMachine {
   /** On the host; /run/share in the machine. */

@@ -19,8 +19,8 @@ export interface GuestImage {
 /** 130 MB of packages through a slow mirror. */
 const DOWNLOAD_TIMEOUT_MS = 240_000;
 
-/** Modules without which the guest cannot reach the host's files; what they depend on comes with them. */
-const MODULES = ['virtio_pci', '9p', '9pnet_virtio', 'overlay', 'virtio_rng'];
+/** Modules for the host's files, and for networks of the guest and of pods in it; what they depend on comes with them. */
+const MODULES = ['virtio_pci', '9p', '9pnet_virtio', 'overlay', 'virtio_rng', 'virtio_net', 'bridge', 'veth'];
 
 /** What of the kernel package is unpacked: it has 400 MB of drivers for machines that are not emulated. */
 const KERNEL_FILES = [
@@ -32,6 +32,13 @@ const KERNEL_FILES = [
   '*/kernel/fs/overlayfs/*',
   '*/kernel/drivers/virtio/*',
   '*/kernel/drivers/char/hw_random/virtio*',
+  '*/kernel/drivers/net/virtio_net*',
+  '*/kernel/drivers/net/net_failover*',
+  '*/kernel/drivers/net/veth*',
+  '*/kernel/net/core/failover*',
+  '*/kernel/net/802/stp*',
+  '*/kernel/net/llc/*',
+  '*/kernel/net/bridge/bridge*',
 ];
 
 const exists = (path: string) =>
@@ -146,7 +153,8 @@ async function findQemu(root: string): Promise<GuestImage['qemu']> {
 export async function findGuestImage(): Promise<GuestImage> {
   if (arch() !== 'x64') throw new UnavailableError(`the emulated machine needs x86-64 packages; this is ${arch()}`);
   const cache = process.env.DRACPU_TEST_CACHE ?? join(tmpdir(), 'dracpu-test-cache');
-  const root = join(cache, 'machine');
+  // Another name whenever KERNEL_FILES changes, for the folder is kept.
+  const root = join(cache, 'machine-2');
   await mkdir(cache, { recursive: true });
   if (!(await exists(root))) await unpackPackages(root);
   const boot = await readdir(join(root, 'boot')).catch((): string[] => []);
