@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SocketKeeper } from '../kubelet/socket-keeper.ts';
 import { SocketListener } from '../kubelet/socket-listener.ts';
-import { sleep } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
 
 /** Who manages the CPUs of the node. */
@@ -169,8 +169,9 @@ export class DriverHolder {
         else log.warn('node taken over from a driver that did not say it left', fields);
         return this.#hold({ evenIfAnswered: true });
       }
-      // It has left for another newcomer, who will answer here in a moment, or it has ended.
-      await sleep(RETRY_INTERVAL_MS);
+      // It has left for another newcomer, who will answer here in a moment, or it has ended. Unlike lib's sleep this keeps the
+      // process alive, which has nothing else to do yet.
+      await delay(RETRY_INTERVAL_MS);
     }
   }
 
