@@ -117,6 +117,25 @@ describe('Driver and node as two processes: what changes under the driver', {
     );
   });
 
+  it('R10: of several pods that come at once each takes the node in turn, and none ends', async (t) => {
+    const cluster = await startCluster(t, { driver: { env: podOfDaemonSet('dra-driver-cpu-bbbbb') } });
+    const names = ['ccccc', 'ddddd', 'fffff'].map((suffix) => `dra-driver-cpu-${suffix}`);
+    const drivers = names.map((name) => cluster.launchDriver({ env: podOfDaemonSet(name) }));
+    await waitFor('every pod to have taken the node', async () => {
+      assert.deepEqual(
+        drivers.map(({ isRunning }) => isRunning),
+        names.map(() => true),
+      );
+      return cluster.driverLog.match(/"node taken over"/g)?.length === names.length;
+    });
+    await waitFor('one driver to be with the runtime', async () => {
+      return (await cluster.readDriverState()).nriPlugins.length === 1;
+    });
+    await createClaimedPod(cluster, 'db', 4);
+    assert.equal(await cpusOf(cluster, 'db'), '0-3');
+    assert.equal((await cluster.readDriverState()).nriPlugins.length, 1);
+  });
+
   it('C12: a second installation on the node ends and names the first', async (t) => {
     const cluster = await startCluster(t, { driver: { env: podOfDaemonSet('dra-driver-cpu-bbbbb') } });
     const second = cluster.launchDriver({ env: podOfDaemonSet('other-ccccc') });
