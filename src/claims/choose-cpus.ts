@@ -120,7 +120,8 @@ function chooseFromGroup(device: Device, context: DeviceContext): Chosen {
     if (!(error instanceof PlacementError)) throw error;
     throw new ClaimError(
       error.code === 'NotEnoughCPUs' ? 'NotEnoughCPUs' : 'Unsatisfiable',
-      `${action}: ${consumed} CPUs are wanted of device ${device.name}, ${describeFree(device, free)}: ${error.message}`,
+      `${action}: ${consumed} CPUs are wanted of device ${device.name}, ${describeFree(device, free)}: ${error.message}. Ask for ` +
+        'fewer or with another placement, or delete a pod with a claim on this node',
     );
   }
 }

@@ -27,6 +27,7 @@ function endWithReader(): void {
 export async function runSubcommand(name: string, argv: readonly string[]): Promise<void> {
   endWithReader();
   const program = new Command('dracpu').version(version).exitOverride();
+  program.showHelpAfterError('"dracpu help" lists the commands, "dracpu --help" the flags of the daemon');
   const wanted = Object.hasOwn(subcommands, name) ? [name] : Object.keys(subcommands);
   for (const each of wanted) await subcommands[each]?.(program);
   for (const command of program.commands) command.exitOverride();

@@ -41,7 +41,7 @@ export function formatHelp(): string {
     'dracpu, the DRA driver for CPUs: runs as the daemon of one node.',
     '',
     'Usage: dracpu [flags]',
-    '       dracpu <subcommand> --help',
+    '       dracpu <subcommand> [options]     ("dracpu help" lists the subcommands)',
     '',
     'Flags (one dash or two, value after "=" or a space):',
     ...flags,
