@@ -18,21 +18,16 @@ describe('CPUs of a pod deleted by force', { skip: skipSuite }, () => {
 
   it('go to the next pod within seconds', async (t) => {
     const story = await Story.begin(t, cluster);
-    if (story.mode === 'machine') return t.skip('in mode machine the scheduler does not choose');
-    const cpus = story.claimableCount;
-    if (2 * cpus <= story.publishedCount)
-      return t.skip(`${story.publishedCount} published CPUs are too few for two claims`);
-    await story.createTemplate('all', cpus);
-    // As first process it ignores the signal to end: the kubelet needs the whole grace period.
-    const stubborn = { name: 'main', claims: ['cpu'], command: ['sleep', '1000'] };
-    await story.runPod({ name: 'old', claims: { cpu: { template: 'all' } }, containers: [stubborn] });
-    await story.createPod({ name: 'new', claims: { cpu: { template: 'all' } } });
+    const [old] = await story.exhaust(t);
+    if (old === undefined) return;
+    await story.createClaim('new', story.largestRequest);
+    await story.createPod({ name: 'new', claims: { cpu: { claim: 'new' } } });
     await story.waitEvent('new', /cannot allocate all claims|insufficient|not enough/i);
-    await story.deletePod('old', 0);
+    await story.deletePod(old, 0);
     const deletedMs = performance.now();
     const pod = await story.waitReady('new');
     const tookMs = performance.now() - deletedMs;
-    assert.equal((await story.cpusOf(pod)).size, cpus);
+    assert.equal((await story.cpusOf(pod)).size, story.largestRequest);
     console.log(`the next pod was ready ${(tookMs / 1000).toFixed(1)} s after the forced deletion`);
     assert.ok(tookMs < RECLAIMED_MS, `took ${tookMs} ms`);
   });

@@ -26,8 +26,12 @@ export function attribute(device: V1Device, name: string): number | string | boo
   return value?._int ?? value?.string ?? value?.bool ?? value?.version;
 }
 
+/** How many CPUs each device stands for. */
+export function cpusOfDevices(mode: DeviceMode, devices: readonly V1Device[]): number[] {
+  return devices.map((device) => (mode === 'individual' ? 1 : Number(device.capacity?.['dra.cpu/cpu']?.value)));
+}
+
 /** How many CPUs the devices stand for. */
 export function countCpus(mode: DeviceMode, devices: readonly V1Device[]): number {
-  if (mode === 'individual') return devices.length;
-  return devices.reduce((sum, device) => sum + Number(device.capacity?.['dra.cpu/cpu']?.value), 0);
+  return cpusOfDevices(mode, devices).reduce((sum, cpus) => sum + cpus, 0);
 }

@@ -12,7 +12,7 @@ import { CpuSet } from '../../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import { errorText } from '../../../src/lib/log.ts';
 import { type Cluster, isReady } from './cluster.ts';
-import { countCpus, type DeviceMode } from './device-mode.ts';
+import { countCpus, cpusOfDevices, type DeviceMode } from './device-mode.ts';
 import { poll, STEP_MS } from './poll.ts';
 
 /** Stops at once when asked to, unlike a plain sleep as first process. */
@@ -89,6 +89,35 @@ export class Story {
   /** How many CPUs claims can hold at one time: where none is reserved, one is left to containers without a claim. */
   get claimableCount(): number {
     return this.cluster.settings.reservedCpus.isEmpty ? this.publishedCount - 1 : this.publishedCount;
+  }
+
+  /** The most CPUs that one request can get: a group's, or all where each CPU is a device. */
+  get largestRequest(): number {
+    if (this.mode === 'individual') return this.claimableCount;
+    return Math.min(this.claimableCount, Math.max(...cpusOfDevices(this.mode, this.#devices)));
+  }
+
+  /**
+   * Lets claims hold so much of the node that no other one of `largestRequest` CPUs fits; gives the names of their pods. Skips
+   * the test where the scheduler cannot be brought to it, and gives none.
+   */
+  async exhaust(t: TestContext): Promise<string[]> {
+    const { mode, largestRequest: cpus } = this;
+    if (mode === 'machine') t.skip('in mode machine the scheduler does not choose');
+    else if (this.cluster.settings.reservedCpus.isEmpty) {
+      t.skip('without reserved CPUs it is the driver that keeps the last one, not the scheduler');
+    } else {
+      const sizes = mode === 'individual' ? [cpus] : cpusOfDevices(mode, this.#devices);
+      const names = sizes.filter((size) => size >= cpus).map((_, index) => `holder-${index}`);
+      // A plain sleep as first process does not hear that it is asked to end, so that the pod is slow to go.
+      const slow = { name: 'main', claims: ['cpu'], command: ['sleep', '1000'] };
+      for (const name of names) {
+        await this.createClaim(name, cpus);
+        await this.runPod({ name, claims: { cpu: { claim: name } }, containers: [slow] });
+      }
+      return names;
+    }
+    return [];
   }
 
   /** Skips the test, with the reason, on a node where claims cannot hold so many CPUs at one time; true when skipped. */
