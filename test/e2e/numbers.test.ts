@@ -47,14 +47,14 @@ describe('numbers of a real cluster', { skip: skipNumbers }, () => {
     const [driver, story] = [await Driver.find(t, cluster), await Story.begin(t, cluster)];
     if (!driver) return;
     const pod = await driver.waitReady();
-    const read = async () => await cluster.residentBytes(pod);
-    tell('driver_resident_idle', (await read()) / 1024, 'KiB');
+    const read = async () => await cluster.anonymousBytes(pod);
+    tell('driver_anonymous_memory_idle', (await read()) / 1024, 'KiB');
     for (let number = 0; number < PODS; number += 1) {
       const name = `pod-${number}`;
       await story.runPodWithCpus(name, 1);
       await story.deletePod(name);
     }
-    tell(`driver_resident_after_${PODS}_pods`, (await read()) / 1024, 'KiB');
+    tell(`driver_anonymous_memory_after_${PODS}_pods`, (await read()) / 1024, 'KiB');
   });
 
   it('driver start to slices', async (t) => {

@@ -158,8 +158,8 @@ export class Cluster {
     return { stdout: await text(stdout), stderr: await text(stderr), succeeded: outcome === 'Success' };
   }
 
-  /** Memory that a pod's containers have in RAM, without the page cache, as the kubelet measures it. */
-  async residentBytes(pod: V1Pod): Promise<number> {
+  /** Anonymous memory of a pod's containers, as the kubelet measures it: without mapped files. */
+  async anonymousBytes(pod: V1Pod): Promise<number> {
     const { pods } = JSON.parse(await this.#get(`/api/v1/nodes/${this.nodeName}/proxy/stats/summary`)) as StatsSummary;
     const found = pods.find(({ podRef }) => podRef.uid === pod.metadata?.uid);
     return found?.containers?.reduce((sum, { memory }) => sum + (memory?.rssBytes ?? 0), 0) ?? Number.NaN;
