@@ -110,7 +110,11 @@ start_scheduler() {
     --bind-address=127.0.0.1 --feature-gates="$FEATURE_GATES"
 }
 
+# A process whose first thread has ended may hold its port for a moment more.
+is_port_free() { ! (exec 3<>/dev/tcp/127.0.0.1/10250) 2>/dev/null; }
+
 start_kubelet() {
+  wait_until 30 "the kubelet's port" is_port_free
   cat >"$STATE/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
