@@ -10,7 +10,7 @@ RUN GIT_COMMIT=$GIT_COMMIT npm run build && node hack/image/build-image.ts --roo
 
 FROM scratch
 COPY --from=build /rootfs/ /
-# Flags that hold only from the start of the process (docs/decisions/0002-v8-flags.md).
-ENV NODE_OPTIONS="--max-semi-space-size=1 --v8-pool-size=1"
+# A flag that holds only from the start of the process (docs/decisions/0002-v8-flags.md).
+ENV NODE_OPTIONS="--max-semi-space-size=1"
 USER 0:0
 CMD ["/dracpu"]

@@ -7,9 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { buildLibraries } from './build-libraries.ts';
 import { findBundledPackages, formatNotices, formatSbom } from './sbom.ts';
-
-/** The daemon's V8 flags (docs/decisions/0002-v8-flags.md). */
-const V8_FLAGS = '--max-semi-space-size=1 --optimize-for-size --no-maglev';
+import { BUNDLE_FLAGS } from './v8-flags.ts';
 
 const packageJson = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
@@ -40,7 +38,9 @@ const { metafile } = await build({
   logLevel: 'warning',
   // V8 reads these at any time before the heap grows; set here they hold however the bundle is started
   // (docs/decisions/0002-v8-flags.md).
-  banner: { js: `#!/usr/bin/env node\n'use strict';require('node:v8').setFlagsFromString('${V8_FLAGS}');` },
+  banner: {
+    js: `#!/usr/bin/env node\n'use strict';require('node:v8').setFlagsFromString('${BUNDLE_FLAGS.join(' ')}');`,
+  },
   define: { DRACPU_VERSION: JSON.stringify(packageJson.version), DRACPU_COMMIT: JSON.stringify(readCommit()) },
 });
 

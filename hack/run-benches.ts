@@ -1,10 +1,11 @@
 /**
  * Runs the benchmarks of bench/, one after the other. Prints their JSON lines on stdout and nothing else; whatever else they say
- * goes to stderr. Arguments are file name filters.
+ * goes to stderr. They run under the daemon's V8 flags. Arguments are file name filters.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { BUNDLE_FLAGS, START_FLAGS } from './v8-flags.ts';
 
 /** A row of the form that `make bench` promises. */
 function isRow(line: string): boolean {
@@ -19,7 +20,9 @@ function isRow(line: string): boolean {
 /** Runs one benchmark; true when it ended well and measured something. */
 async function runBench(file: string): Promise<boolean> {
   process.stderr.write(`${file}\n`);
-  const bench = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const bench = spawn(process.execPath, [...BUNDLE_FLAGS, ...START_FLAGS, file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise<number | null>((resolve) => void bench.once('close', resolve));
   let rows = 0;
   for await (const line of createInterface({ input: bench.stdout })) {

@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { type TarEntry, writeTar } from './tar.ts';
-
-/** The flags that hold only from the start of the process (docs/decisions/0002-v8-flags.md). */
-const NODE_OPTIONS = '--max-semi-space-size=1 --v8-pool-size=1';
+import { START_FLAGS } from '../v8-flags.ts';
 
 /** A compressed layer. */
 export interface Layer {
@@ -51,7 +49,7 @@ export function writeImage({ name, architecture, layers, command, labels }: Imag
       created: '1970-01-01T00:00:00Z',
       config: {
         Cmd: command,
-        Env: ['PATH=/usr/local/bin:/', `NODE_OPTIONS=${NODE_OPTIONS}`],
+        Env: ['PATH=/usr/local/bin:/', `NODE_OPTIONS=${START_FLAGS.join(' ')}`],
         Labels: labels,
         User: '0:0',
         WorkingDir: '/',
