@@ -1,6 +1,5 @@
 import type { EventRecorder } from '../apiserver/event-recorder.ts';
 import { type ClaimReference, describeClaim } from '../claims/claim.ts';
-import { ClaimError } from '../claims/claim-error.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import type { ClaimEvent } from '../driver/claim-events.ts';
 import { errorText, type Log } from '../lib/log.ts';
@@ -9,7 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 /** The code of an expected error, for counters and events. */
 export function errorCode(error: unknown): string {
   const { code } = error as { code?: unknown };
-  return error instanceof ClaimError || typeof code === 'string' ? String(code) : 'Internal';
+  return typeof code === 'string' ? code : 'Internal';
 }
 
 /** One log line a decision. */

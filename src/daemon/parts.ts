@@ -8,13 +8,13 @@ import { ClaimService } from '../driver/claim-service.ts';
 import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
 import { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
-import { type SocketPaths } from '../kubelet/socket-paths.ts';
+import type { SocketPaths } from '../kubelet/socket-paths.ts';
 import { sleep } from '../lib/backoff.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
-import { type Metrics } from '../metrics/metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
-import { type ApiSide } from './connect-api.ts';
+import type { ApiSide } from './connect-api.ts';
 import { DriverHolder, identifyDriver } from './driver-holder.ts';
 import type { Foundation } from './foundation.ts';
 import type { HealthMonitor } from './health-monitor.ts';
@@ -83,6 +83,7 @@ export function createPinning(
   });
 }
 
+/** The container runtime, as pages show it. */
 export function describeRuntime({ name, version: release, nriVersion = 'unknown' }: RuntimeInfo): string {
   return `${name} ${release}, NRI ${nriVersion}`;
 }
