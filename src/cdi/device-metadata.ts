@@ -95,6 +95,17 @@ export function formatDeviceMetadata(
   return `${lines.join('\n')}\n`;
 }
 
+/** The UID of the claim that a metadata file was written for; undefined when it does not say. */
+export function parseMetadataUid(text: string): string | undefined {
+  try {
+    const { metadata } = JSON.parse(text.split('\n', 1)[0] ?? '') as { metadata?: { uid?: unknown } };
+    return typeof metadata?.uid === 'string' ? metadata.uid : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
 /** The text of the CDI spec that mounts a request's metadata file into the container. */
 export function formatMetadataSpec(
   driverName: string,

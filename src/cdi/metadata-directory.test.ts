@@ -92,6 +92,18 @@ test('MetadataDirectory.remove takes away what is of the claim, and nothing else
   assert.deepEqual(await readdir(join(dataDirectory, 'dra-device-metadata')), ['shop_other']);
 });
 
+test('MetadataDirectory.remove leaves what a later claim of the same name has', async (context) => {
+  const { dataDirectory, cdiDirectory, metadata } = await openDirectory(context);
+  const again = { ...CLAIM, uid: 'uid-2' };
+  const hostPath = join(dataDirectory, 'dra-device-metadata/shop_db-cpus-x7k2p/cpus/metadata.json');
+  await metadata.write(CLAIM, [{ request: 'cpus', devices: DEVICES }]);
+  await Promise.all([metadata.write(again, [{ request: 'cpus', devices: DEVICES }]), metadata.remove(CLAIM)]);
+  assert.match(await readFile(hostPath, 'utf8'), /"uid":"uid-2"/);
+  assert.deepEqual(await readdir(cdiDirectory), ['dra.cpu_metadata_uid-2_cpus.json']);
+  await metadata.remove(again);
+  assert.deepEqual(await readdir(join(dataDirectory, 'dra-device-metadata')), []);
+});
+
 test('MetadataDirectory.write leaves no half a file when it fails', async (context) => {
   const { cdiDirectory, metadata } = await openDirectory(context);
   // What stands in the way of the rename, not of the write before it.

@@ -1,5 +1,6 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { KeyedQueue } from '../lib/keyed-queue.ts';
 import {
   type DeviceMetadata,
   formatDeviceMetadata,
@@ -9,6 +10,7 @@ import {
   metadataFilePath,
   metadataSpecFileName,
   metadataSpecPrefix,
+  parseMetadataUid,
 } from './device-metadata.ts';
 
 /** Where metadata goes. */
@@ -45,6 +47,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
  */
 export class MetadataDirectory {
   readonly #options: MetadataDirectoryOptions;
+  /** By folder: a claim and the one that was made again under its name write and remove one after the other. */
+  readonly #perFolder = new KeyedQueue();
 
   constructor(options: MetadataDirectoryOptions) {
     this.#options = options;
@@ -56,24 +60,37 @@ export class MetadataDirectory {
     requests: readonly { readonly request: string; readonly devices: readonly DeviceMetadata[] }[],
   ): Promise<void> {
     const { driverName, dataDirectory, cdiDirectory } = this.#options;
-    const writes = requests.flatMap(({ request, devices }) => {
-      const hostPath = join(dataDirectory, metadataFilePath(claim, request));
-      const specPath = join(cdiDirectory, metadataSpecFileName(driverName, claim.uid, request));
-      return [
-        writeInto(hostPath, formatDeviceMetadata(driverName, claim, { request, devices })),
-        writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath })),
-      ];
+    await this.#perFolder.run(metadataClaimPath(claim), async () => {
+      const writes = requests.flatMap(({ request, devices }) => {
+        const hostPath = join(dataDirectory, metadataFilePath(claim, request));
+        const specPath = join(cdiDirectory, metadataSpecFileName(driverName, claim.uid, request));
+        return [
+          writeInto(hostPath, formatDeviceMetadata(driverName, claim, { request, devices })),
+          writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath })),
+        ];
+      });
+      await Promise.all(writes);
     });
-    await Promise.all(writes);
   }
 
-  /** Removes a claim's metadata; none is no error. */
+  /** Removes a claim's metadata; none is no error. What belongs to a later claim of the same name stays. */
   async remove(claim: Omit<MetadataClaim, 'podClaimName'>): Promise<void> {
-    const { driverName, dataDirectory, cdiDirectory } = this.#options;
+    const { driverName, cdiDirectory } = this.#options;
     const prefix = metadataSpecPrefix(driverName, claim.uid);
     const names = await readdir(cdiDirectory).catch(() => []);
     const specs = names.filter((name) => name.startsWith(prefix));
     await Promise.all(specs.map((name) => rm(join(cdiDirectory, name), { force: true })));
-    await rm(join(dataDirectory, metadataClaimPath(claim)), { recursive: true, force: true });
+    await this.#perFolder.run(metadataClaimPath(claim), () => this.#removeFiles(claim));
+  }
+
+  /** The folder has the claim's name, so that only the files tell whose they are. */
+  async #removeFiles(claim: Omit<MetadataClaim, 'podClaimName'>): Promise<void> {
+    const folder = join(this.#options.dataDirectory, metadataClaimPath(claim));
+    for (const request of await readdir(folder).catch(() => [])) {
+      const text = await readFile(join(folder, request, 'metadata.json'), 'utf8').catch(() => '');
+      const owner = parseMetadataUid(text);
+      if (owner === undefined || owner === claim.uid) await rm(join(folder, request), { recursive: true, force: true });
+    }
+    await rmdir(folder).catch(() => undefined);
   }
 }
