@@ -127,7 +127,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   base.push(await startHttp(options, sources));
   pinning.start();
   roles.push(() => pinning.stop());
-  roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned((uid) => pinning.containers.usesClaim(uid))));
+  roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned()));
   const look = async () => {
     health.check();
     const found = unused.look(pinning.containers.placed, performance.now());

@@ -123,6 +123,7 @@ export function createClaimService(
       cdiDirectory: config.cdiDirectory,
     }),
     whenPinning: () => pinning.whenPinning(),
+    usesClaim: (uid) => pinning.containers.usesClaim(uid),
     observe: createClaimObserver(logger.forModule('claims'), metrics, reporter),
     onChange: () => pinning.claimsChanged(),
     now: () => performance.now(),

@@ -230,7 +230,8 @@ test('ClaimService keeps R5: a claim without a container yet, when the runtime t
   await fixture.prepare('starting');
   const containers = new Containers(fixture.ledger, silentLog);
   assert.deepEqual(containers.synchronize([]), []);
-  await fixture.service.releaseAbandoned((uid) => containers.usesClaim(uid));
+  fixture.usesClaim = (uid) => containers.usesClaim(uid);
+  await fixture.service.releaseAbandoned();
   assert.ok(fixture.ledger.find('starting'));
 });
 
@@ -275,11 +276,50 @@ test('ClaimService.releaseAbandoned releases what the API server no longer has a
   fixture.objects.delete('gone');
   fixture.objects.delete('used');
   fixture.objects.set('replaced', allocatedClaim('another', [{ device: NUMA, cpus: '1' }]));
-  await fixture.service.releaseAbandoned((uid) => uid === 'used');
+  fixture.usesClaim = (uid) => uid === 'used';
+  await fixture.service.releaseAbandoned();
   assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
   fixture.apiError = new Error('away');
-  await fixture.service.releaseAbandoned(() => false);
+  fixture.usesClaim = () => false;
+  await fixture.service.releaseAbandoned();
   assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
+});
+
+test('ClaimService.releaseAbandoned keeps a claim that is prepared anew while the API server is asked for others', async () => {
+  const fixture = withClaims({ again: '2', slow: '2' });
+  await fixture.prepare('again', 'slow');
+  fixture.objects.delete('again');
+  const answers: (() => void)[] = [];
+  fixture.whenApiAnswers = () => new Promise((resolve) => void answers.push(resolve));
+  const released = fixture.service.releaseAbandoned();
+  answers.shift()?.();
+  fixture.whenApiAnswers = async () => {};
+  fixture.objects.set('again', allocatedClaim('again', [{ device: NUMA, cpus: '2' }]));
+  assert.equal(await fixture.prepareError('again'), '');
+  answers.shift()?.();
+  await released;
+  assert.ok(fixture.ledger.find('again'), 'it has its CPUs');
+  assert.ok(fixture.files.has('again'), 'and its file');
+});
+
+test('ClaimService.prepare decides anew for a new allocation, unless a container still has the CPUs of the earlier one', async () => {
+  const fixture = new ClaimFixture();
+  const allocate = (cpus: string, shareID: string) =>
+    fixture.objects.set('a', allocatedClaim('a', [{ device: NUMA, cpus, shareID }]));
+  allocate('4', 's1');
+  await fixture.prepare('a');
+  allocate('2', 's2');
+  fixture.usesClaim = () => true;
+  assert.match(
+    await fixture.prepareError('a'),
+    /a container still runs on CPUs 0-1,8-9 of an earlier allocation of it; delete the pod of that container/,
+  );
+  assert.equal(fixture.files.get('a')?.cpus, '0-1,8-9');
+  fixture.usesClaim = () => false;
+  assert.equal(await fixture.prepareError('a'), '');
+  assert.equal(fixture.files.get('a')?.cpus, '0,8');
+  assert.equal(fixture.ledger.taken.toString(), '0,8');
+  assert.equal(fixture.files.get('a')?.assignments?.[0]?.shareId, 's2');
 });
 
 test('ClaimService records the policy and the reason in the claim’s file', async () => {

@@ -50,6 +50,8 @@ export interface ClaimServicePorts {
    * might hold the very CPUs it would get.
    */
   readonly whenPinning: () => Promise<string | undefined>;
+  /** Whether a container that the runtime has names the claim. */
+  readonly usesClaim: (uid: string) => boolean;
   /** Told what became of each claim, after the fact. */
   readonly observe: (event: ClaimEvent) => void;
   /** Called once per call, after claims got or gave back CPUs. */
@@ -99,8 +101,12 @@ function toPreparedDevice(
   };
 }
 
-/** Whether a prepared claim was prepared for the allocation that the API server shows now. */
+/**
+ * Whether a prepared claim was prepared for the allocation that the API server shows now; one from another driver's files does
+ * not tell, and is taken for it.
+ */
 function isSameAllocation(prepared: PreparedClaim, claim: Claim): boolean {
+  if (prepared.assignments.length === 0) return true;
   const key = ({ request, pool, device, shareId }: AnsweredDevice) => [request, pool, device, shareId ?? ''].join(' ');
   const [was, is] = [prepared.assignments.map(key).sort(), claim.devices.map(key).sort()];
   return was.length === is.length && was.every((device, index) => device === is[index]);
@@ -185,10 +191,28 @@ export class ClaimService {
    * Releases claims that the API server no longer has and that no container uses: their kubelet forgot them, for instance
    * because it was away when the pod was deleted. Claims that cannot be asked for are kept.
    */
-  async releaseAbandoned(hasContainer: (uid: string) => boolean): Promise<void> {
-    const idle = this.#ledger.claims.filter(({ uid }) => !hasContainer(uid));
+  async releaseAbandoned(): Promise<void> {
+    const { usesClaim, observe, onChange } = this.#ports;
+    const idle = this.#ledger.claims.filter(({ uid }) => !usesClaim(uid));
     const gone = await this.#releases.findGone(idle);
-    if (gone.length > 0) await this.unprepare(gone);
+    if (gone.length === 0) return;
+    await Promise.all(
+      gone.map(async (claim) => {
+        try {
+          await this.#perClaim.run(claim.uid, () => this.#releaseIfAbandoned(claim));
+        } catch (error) {
+          observe({ kind: 'unprepare-failed', reference: claim, error });
+        }
+      }),
+    );
+    onChange();
+  }
+
+  /** Asks again in the claim's turn: while others were asked for it may have been allocated and prepared anew. */
+  async #releaseIfAbandoned(claim: PreparedClaim): Promise<void> {
+    const { length } = await this.#releases.findGone([claim]);
+    if (length > 0 && this.#ledger.find(claim.uid) === claim && !this.#ports.usesClaim(claim.uid))
+      await this.#unprepareOne(claim);
   }
 
   async #fetch(reference: ClaimReference): Promise<unknown> {
@@ -216,10 +240,11 @@ export class ClaimService {
     }
     const claim = parseClaim(fetched.value, reference, this.#ports.machine().driverName);
     if (claim.devices.length === 0) return [];
-    if (!known) await this.#checkPinning(claim);
+    if (!known || !isSameAllocation(known, claim)) await this.#checkPinning(claim);
     // Asked again: the claim may have been adopted from a running container meanwhile.
+    const found = this.#ledger.find(claim.uid);
+    if (found && !isSameAllocation(found, claim)) await this.#endEarlierAllocation(found, claim);
     const adopted = this.#ledger.find(claim.uid);
-    if (adopted) this.#checkAllocation(adopted, claim);
     const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim)));
     const isNew = adopted === undefined;
     await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
@@ -272,12 +297,16 @@ export class ClaimService {
     return prepared;
   }
 
-  #checkAllocation(prepared: PreparedClaim, claim: Claim): void {
-    if (prepared.assignments.length === 0 || isSameAllocation(prepared, claim)) return;
+  /**
+   * A claim has one allocation, so that an earlier one is over. A kubelet that lost its own state does not unprepare it;
+   * only a container that still runs on its CPUs keeps them.
+   */
+  async #endEarlierAllocation(prepared: PreparedClaim, claim: Claim): Promise<void> {
+    if (!this.#ports.usesClaim(claim.uid)) return this.#unprepareOne(prepared);
     throw new ClaimError(
       'Conflict',
-      `Cannot prepare claim ${describeClaim(claim)}: it is prepared with CPUs ${prepared.cpus} for an earlier allocation, ` +
-        'which the kubelet has not unprepared yet',
+      `Cannot prepare claim ${describeClaim(claim)}: a container still runs on CPUs ${prepared.cpus} of an earlier allocation ` +
+        'of it; delete the pod of that container, and the claim is prepared when the container has ended',
     );
   }
 

@@ -37,6 +37,8 @@ export class ClaimFixture {
   whenApiAnswers: () => Promise<void> = async () => {};
   /** What claims wait for before they are given CPUs. */
   whenPinning: () => Promise<string | undefined> = async () => undefined;
+  /** Whether the runtime has a container with the claim. */
+  usesClaim: (uid: string) => boolean = () => false;
   /** Wakes who waits for time to go by. */
   readonly #sleepers: (() => void)[] = [];
   #nowMs = 0;
@@ -76,6 +78,7 @@ export class ClaimFixture {
         remove: async ({ uid }) => void this.metadata.delete(uid),
       },
       whenPinning: () => this.whenPinning(),
+      usesClaim: (uid) => this.usesClaim(uid),
       observe: (event) => void this.events.push(event),
       onChange: () => {},
       now: () => this.#nowMs,
