@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { silentLog } from '../lib/log.ts';
@@ -293,6 +294,7 @@ test('ClaimService.releaseAbandoned keeps a claim that is prepared anew while th
   fixture.whenApiAnswers = () => new Promise((resolve) => void answers.push(resolve));
   const released = fixture.service.releaseAbandoned();
   answers.shift()?.();
+  await setImmediate();
   fixture.whenApiAnswers = async () => {};
   fixture.objects.set('again', allocatedClaim('again', [{ device: NUMA, cpus: '2' }]));
   assert.equal(await fixture.prepareError('again'), '');
