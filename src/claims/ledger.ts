@@ -189,6 +189,11 @@ export class Ledger {
     return CpuSet.unionOf(wanted.values());
   }
 
+  /** Lets the claims of pods that are gone be used by others; their CPUs stay theirs until the claims are released. */
+  disown(isGone: (podUid: string) => boolean): void {
+    for (const [uid, { podUid }] of this.#owners) if (isGone(podUid)) this.#owners.delete(uid);
+  }
+
   /** "claim shop/db (CPUs 4-5)" for every claim that holds any of the CPUs. */
   describeHolders(cpus: CpuSet): string {
     const holders = this.claims.filter((claim) => claim.cpus.intersects(cpus));

@@ -66,7 +66,7 @@ export function createNriHandlers(
     synchronize({ pods, containers: list }) {
       const podById = new Map(pods.map((pod) => [pod.id, pod]));
       const facts = list.map((container) => toFacts(container, podById.get(container.podSandboxId)));
-      return containers.synchronize(facts).map(toNriUpdate);
+      return containers.synchronize(facts, new Set(pods.map(({ uid }) => uid))).map(toNriUpdate);
     },
     createContainer({ container, pod }) {
       const facts = toFacts(container, pod);
@@ -80,5 +80,7 @@ export function createNriHandlers(
     updateContainer: ({ container }) => containers.update(container.id).map(toNriUpdate),
     stopContainer: ({ container }) => containers.remove(container.id).map(toNriUpdate),
     removeContainer: ({ container }) => void containers.remove(container.id),
+    stopPodSandbox: ({ pod }) => containers.podEnded(pod.uid),
+    removePodSandbox: ({ pod }) => containers.podEnded(pod.uid),
   };
 }

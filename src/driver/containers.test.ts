@@ -71,6 +71,28 @@ test('Containers N4: a restarted container gets the same CPUs, whatever claims c
   assert.equal(String(ledger.find('u1')?.cpus), '2-3');
 });
 
+test('Containers: a claim that pods share goes from one that ended to the next, and to nobody while that one lives', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const env = claimEnv('u1', '2-3');
+  const refuses = (id: string) =>
+    assert.throws(() => containers.create(containerFacts(id, { env })), { code: 'ClaimInUse' });
+  containers.create(containerFacts('a', { env }));
+  containers.podEnded('pod-a');
+  refuses('b');
+  containers.remove('a');
+  refuses('b');
+  containers.podEnded('pod-a');
+  containers.podEnded('pod-a');
+  assert.equal(String(containers.create(containerFacts('b', { env })).cpus), '2-3');
+  containers.remove('b');
+  containers.synchronize([], new Set(['pod-b']));
+  refuses('c');
+  containers.synchronize([], new Set(['pod-c']));
+  assert.equal(String(containers.create(containerFacts('c', { env })).cpus), '2-3');
+  assert.equal(ledger.taken.toString(), '2-3');
+});
+
 test('Containers N5: late Stop and Remove of an old instance do not touch the new one', () => {
   const { ledger, containers } = newNode();
   ledger.reserve(preparedClaim('u1', '2-3'));

@@ -145,11 +145,23 @@ export class Containers {
   }
 
   /**
+   * A pod's sandbox ended, and its containers before it: a claim that another pod shares with it is that one's to use now. The
+   * kubelet unprepares a claim only when no pod uses it.
+   */
+  podEnded(podUid: string): void {
+    const isFollowed = [...this.#followed.values()].some(({ facts }) => facts.podUid === podUid);
+    // Of a pod with another sandbox already.
+    if (!isFollowed) this.#ledger.disown((owner) => owner === podUid);
+  }
+
+  /**
    * Takes the runtime's list of containers as the truth after a connection was made. A container that may not have what its
    * environment says is confined to the shared pool and reported; it spoils nothing for the others.
+   * @param podUids the pods there are; those that are not named ended meanwhile.
    */
-  synchronize(list: readonly ContainerFacts[]): readonly CpusetUpdate[] {
+  synchronize(list: readonly ContainerFacts[], podUids?: ReadonlySet<string>): readonly CpusetUpdate[] {
     this.#followed.clear();
+    if (podUids) this.#ledger.disown((owner) => !podUids.has(owner));
     this.#kept = CpuSet.empty;
     let missed = 0;
     for (const facts of list) {

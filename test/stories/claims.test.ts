@@ -214,6 +214,16 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
     assert.equal(await cpusOf(cluster, 'db'), own);
   });
 
+  it('a claim goes to the next pod that is allowed to use it when the first has ended', async (t) => {
+    const cluster = await startCluster(t, { timing: 'containerRetryMs=100' });
+    await createClaimedPod(cluster, 'first', 2);
+    const own = await cpusOf(cluster, 'first');
+    await cluster.api.create('pods', pod('next', { resourceClaimName: 'first' }));
+    await waitForWarning(cluster, 'next', 'is used by container main of pod default/first');
+    await cluster.deletePod('first');
+    assert.equal(await cpusOf(cluster, 'next'), own);
+  });
+
   it('N6: a container with a malformed or a foreign DRA_CPUSET_ variable is not created', async (t) => {
     const cluster = await startCluster(t, { nodeArgs });
     await createClaimedPod(cluster, 'db', 4);
