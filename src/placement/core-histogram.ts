@@ -78,19 +78,46 @@ function countFewestUnbreakable({ counts, at, coreSizeMax }: CoreHistogram, cpus
   return left === 0 ? cores : Number.POSITIVE_INFINITY;
 }
 
+/** Free threads on cores that cannot be broken and have more of them than `size`. */
+function countLargerUnbreakable({ counts, at, coreSizeMax }: CoreHistogram, size: number): number {
+  let threads = 0;
+  for (let free = size + 1; free <= coreSizeMax; free += 1) {
+    threads += free * (counts[at + coreSizeMax + 1 + free] ?? 0);
+  }
+  return threads;
+}
+
 /**
  * The fewest cores that give `cpus` threads without breaking one; Infinity where that is impossible.
  *
  * Of the wholly free cores of one size nearly as many as fit are used: leaving `size` or more of them out never helps, because
- * among that many smaller pieces some add up to whole cores of this size again. So each size has `size` cases at most.
+ * among that many smaller pieces some add up to whole cores of this size again. Only pieces that are larger may take their
+ * place, and then all of these: cores of more threads of which some are not free. So each size has `2 size` cases at most.
  * @param size whole cores of up to this size are considered.
  */
 export function countUnbrokenCores(histogram: CoreHistogram, cpus: number, size = histogram.coreSizeMax): number {
   if (cpus === 0) return 0;
   if (size < 2) return countFewestUnbreakable(histogram, cpus);
   const most = wholeCoresThatFit(histogram, cpus, size);
+  const least = Math.max(0, most - size + 1);
+  let best = countUsingWhole(histogram, cpus, { size, most, least });
+  const larger = least === 0 ? 0 : countLargerUnbreakable(histogram, size);
+  if (larger > 0) {
+    const beside = Math.max(0, Math.ceil((cpus - larger) / size));
+    const range = { size, most: Math.min(least - 1, beside), least: Math.max(0, beside - size) };
+    best = Math.min(best, countUsingWhole(histogram, cpus, range));
+  }
+  return best;
+}
+
+/** `countUnbrokenCores` with `most` to `least` of the wholly free cores of `size`. */
+function countUsingWhole(
+  histogram: CoreHistogram,
+  cpus: number,
+  { size, most, least }: { readonly size: number; readonly most: number; readonly least: number },
+): number {
   let best = Number.POSITIVE_INFINITY;
-  for (let used = most; used >= 0 && used > most - size; used -= 1) {
+  for (let used = most; used >= least; used -= 1) {
     const cores = used + countUnbrokenCores(histogram, cpus - used * size, size - 1);
     if (cores < best) best = cores;
   }

@@ -95,6 +95,16 @@ describe('takeCpus where the kubelet goes wrong', () => {
     assert.equal(take(machineOf(rows), { cpus: 6, policy: 'full-cores', roundUp: true }).cpus.toString(), '0-7');
   });
 
+  test('T6: cores of which some threads are not free are used before more of smaller whole ones', () => {
+    // Two cores of four threads with one taken each, and three cores of which two threads are offline.
+    const rows = Array.from({ length: 14 }, (_, cpu): CpuRow => {
+      const core = cpu < 8 ? cpu >> 2 : 2 + ((cpu - 8) >> 1);
+      return { cpu, core, socket: 0, numaNode: 0, l3Cache: 0 };
+    });
+    const { score } = take(machineOf(rows), { free: '0-2,4-6,8-13', cpus: 6, policy: 'packed-no-l3' });
+    assert.deepEqual([score.cores, score.brokenCores], [2, 0]);
+  });
+
   test('T12: an odd request for whole cores is refused, or rounded up when asked to', () => {
     const machine = regular({});
     assert.throws(
