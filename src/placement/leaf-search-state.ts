@@ -34,6 +34,8 @@ export interface LeafSearch {
   leafCount: number;
   /** Free CPUs of the first leaves of `leaves`. */
   readonly prefixCpus: Int32Array;
+  /** Marks the caches of the candidate; all 0 between two uses. */
+  readonly l3Seen: Uint8Array;
   /** What the leaves of the path before each depth have. */
   readonly pathCpus: Int32Array;
   readonly pathLarge: Int32Array;
@@ -51,7 +53,7 @@ export interface LeafSearch {
 
 /** An idle search over the census's machine. */
 export function createLeafSearch(census: Census): LeafSearch {
-  const { leafCount, cellCount, coreCount, coreSizeMax } = census.index;
+  const { leafCount, cellCount, coreCount, coreSizeMax, l3Count } = census.index;
   const length = histogramLength(coreSizeMax);
   const limit = { sockets: 0, numaNodes: 0, l3Caches: 0, cores: 0, brokenCores: 0 };
   return {
@@ -72,6 +74,7 @@ export function createLeafSearch(census: Census): LeafSearch {
     leaves: new Int32Array(leafCount),
     leafCount: 0,
     prefixCpus: new Int32Array(leafCount + 1),
+    l3Seen: new Uint8Array(l3Count),
     pathCpus: new Int32Array(leafCount + 1),
     pathLarge: new Int32Array(leafCount + 1),
     candidate: createRegion(leafCount),

@@ -36,6 +36,8 @@ export interface MachineIndex {
   readonly leafCell: Int32Array;
   /** -1 where the kernel reports no L3 cache. */
   readonly leafL3: Int32Array;
+  /** Whether a cache has several leaves: it serves more than one node (Intel sub-NUMA clusters) or more than one socket. */
+  readonly l3sSpan: boolean;
   readonly cellCores: Lists;
   readonly cellLeaves: Lists;
   readonly cellNode: Int32Array;
@@ -171,6 +173,7 @@ function buildIndex(topology: CpuTopology): MachineIndex {
   const coreNode = coreCell.map((cell) => cellNode[cell] ?? -1);
   const coreSocket = coreCell.map((cell) => cellSocket[cell] ?? -1);
   const l3Cores = groupBy(coreL3, l3Numbers.size);
+  const cachedLeaves = leafL3.filter((l3) => l3 >= 0);
   return {
     wordCount: (cpuIdEnd + 31) >>> 5,
     coreCount,
@@ -188,6 +191,7 @@ function buildIndex(topology: CpuTopology): MachineIndex {
     leafCores: groupBy(coreLeaf, leafCpus.length),
     leafCell,
     leafL3,
+    l3sSpan: new Set(cachedLeaves).size < cachedLeaves.length,
     cellCores: groupBy(coreCell, cellCount),
     cellLeaves: groupBy(leafCell, cellCount),
     cellNode,

@@ -105,6 +105,16 @@ describe('takeCpus where the kubelet goes wrong', () => {
     assert.deepEqual([score.cores, score.brokenCores], [2, 0]);
   });
 
+  test('an L3 cache that spans NUMA nodes counts once in whatever is compared', () => {
+    // One socket with one L3: node 0 has two whole cores, node 1 one, node 2 one free thread. Best fit touches all nodes.
+    const rows = Array.from({ length: 8 }, (_, cpu): CpuRow => {
+      const core = cpu % 4;
+      return { cpu, core, socket: 0, numaNode: [0, 0, 1, 2][core] ?? 0, l3Cache: 0 };
+    });
+    const { cpus } = take(machineOf(rows), { free: '0-6', cpus: 5, policy: 'packed' });
+    assert.equal(cpus.toString(), '0-1,3-5');
+  });
+
   test('T12: an odd request for whole cores is refused, or rounded up when asked to', () => {
     const machine = regular({});
     assert.throws(

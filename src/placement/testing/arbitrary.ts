@@ -49,8 +49,8 @@ function numberCpus(shape: Shape, scheme: NumberingScheme, threadsMax: number): 
 }
 
 /**
- * Machines of up to two sockets, two nodes a socket, two L3 caches a node and three cores a cache: all cores alike, or hybrid, or
- * some with an offline thread. At most `freeMax` CPUs are free.
+ * Machines of up to two sockets, two nodes a socket, two L3 caches a node or one a socket, and three cores a cache: all cores
+ * alike, or hybrid, or some with an offline thread. At most `freeMax` CPUs are free.
  */
 export function smallMachines(freeMax: number): fc.Arbitrary<SmallMachine> {
   return fc.constantFrom(1, 2, 2, 2, 4).chain((threadsMax) => {
@@ -64,9 +64,14 @@ export function smallMachines(freeMax: number): fc.Arbitrary<SmallMachine> {
     const shape = fc.array(nodes, { minLength: 1, maxLength: 2 });
     const scheme = fc.constantFrom<NumberingScheme>('threads-last', 'threads-adjacent');
     return fc
-      .tuple(shape, scheme, fc.array(fc.boolean(), { minLength: 48, maxLength: 48 }), fc.boolean())
-      .map(([shape, scheme, picks, all]) => {
-        const topology = machineOf(numberCpus(shape, scheme, threadsMax));
+      .tuple(
+        fc.record({ shape, scheme, l3PerSocket: fc.boolean() }),
+        fc.array(fc.boolean(), { minLength: 48, maxLength: 48 }),
+        fc.boolean(),
+      )
+      .map(([{ shape, scheme, l3PerSocket }, picks, all]) => {
+        const rows = numberCpus(shape, scheme, threadsMax);
+        const topology = machineOf(l3PerSocket ? rows.map((row) => ({ ...row, l3Cache: row.socket })) : rows);
         const free = topology.online.toArray().filter((_, i) => all || picks[i] === true);
         return { topology, free: CpuSet.from(free.slice(0, freeMax)) };
       });
