@@ -54,8 +54,8 @@ const lies: [name: string, edits: TreeEdits, message: string][] = [
   ],
   [
     'an inner cache',
-    { set: { 'cpu/cpu4/cache/index0/shared_cpu_list': '4' } },
-    `/${base}/cpu/cpu4/cache/index0/shared_cpu_list is "4"; shared_cpu_map says "0,4"`,
+    { set: { 'cpu/cpu4/cache/index0/shared_cpu_map': '10' } },
+    `/${base}/cpu/cpu4/cache/index0/shared_cpu_list is "0,4"; shared_cpu_map says "4"`,
   ],
   [
     'a missing cache',

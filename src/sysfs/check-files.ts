@@ -67,7 +67,7 @@ function checkCaches(expectation: Expectation, cpu: Cpu): void {
   let hasL3 = false;
   for (const index of listNumbered(reader.listDirectory(caches), 'index')) {
     const directory = `${caches}/index${index}`;
-    const [list, mask] = CACHE_SET_FILES;
+    const [mask, list] = CACHE_SET_FILES;
     const listed = reader.readList(`${directory}/${list.name}`);
     const masked = reader.readMask(`${directory}/${mask.name}`);
     if (listed && masked && !listed.equals(masked)) {
@@ -90,7 +90,7 @@ function checkNodeEntry(reader: SysfsReader, { cpu, numaNode }: Cpu): void {
 }
 
 function checkNodes({ reader, online }: Expectation): void {
-  const [list, mask] = NODE_SET_FILES;
+  const [mask, list] = NODE_SET_FILES;
   const nodes = listNumbered(reader.listDirectory(NODE_DIRECTORY), 'node');
   for (const node of nodes) {
     const directory = `${NODE_DIRECTORY}/node${node}`;

@@ -173,17 +173,28 @@ test('readTopology finds level 3 caches of uneven size, and ones wider than a no
   assert.equal(listsOf(readEdited('pack:2 l3:1 core:2', { set }).l3Caches), '0 1-3');
 });
 
-test('readTopology finds the same by masks where there are no lists', () => {
-  const text = 'pack:2 die:1 numa:1 l3:2 core:20 pu:2';
-  const topology = readEdited(text, { remove: /_list$|cpulist/ });
-  assert.deepEqual(topology, parseSynthetic(text));
-});
+for (const [form, remove] of [
+  ['masks', /_list$|cpulist/],
+  ['lists', /_cpus$|_siblings$|_map$|cpumap$|cpuaffinity$/],
+] as const) {
+  test(`readTopology finds the same by ${form} alone`, () => {
+    const text = 'pack:2 die:1 numa:1 l3:2 core:20 pu:2';
+    assert.deepEqual(readEdited(text, { remove }), parseSynthetic(text));
+  });
 
-test('readTopology reads a CPU by masks where only it lacks the lists', () => {
-  for (const cpu of [0, 2]) {
-    const topology = readEdited('pack:2 l3:1 core:2', { remove: new RegExp(`^cpu/cpu${cpu}/.*_list$`) });
-    assert.deepEqual(topology, parseSynthetic('pack:2 l3:1 core:2'), `CPU ${cpu}`);
-  }
+  test(`readTopology reads a CPU by ${form} where only it lacks the others`, () => {
+    for (const cpu of [0, 2]) {
+      const ofCpu = new RegExp(`^cpu/cpu${cpu}/.*(${remove.source})`);
+      const topology = readEdited('pack:2 l3:1 core:2', { remove: ofCpu });
+      assert.deepEqual(topology, parseSynthetic('pack:2 l3:1 core:2'), `CPU ${cpu}`);
+    }
+  });
+}
+
+test('readTopology trusts a mask more than a list: Linux cuts a long one at the end of a page', () => {
+  const set = { 'cpu/cpu0/cache/index3/shared_cpu_list': '0,2', 'cpu/cpu0/cache/index3/shared_cpu_map': '55' };
+  const topology = readEdited('pack:2 l3:1 core:4', { set: { ...set, 'cpu/cpu1/cache/index3/shared_cpu_map': 'aa' } });
+  assert.equal(listsOf(topology.l3Caches), '0,2,4,6 1,3,5,7');
 });
 
 test('readTopology has one node 0 with every CPU where there are no node directories', () => {
@@ -279,9 +290,9 @@ test('readTopology keeps a CPU whose files contradict another, once, and reports
 });
 
 test('readTopology passes over a set that lacks its own CPU, and reports it', () => {
-  const topology = readEdited('l3:2 core:2', { set: { 'cpu/cpu2/cache/index3/shared_cpu_list': '0-1' } });
+  const topology = readEdited('l3:2 core:2', { set: { 'cpu/cpu2/cache/index3/shared_cpu_map': '3' } });
   assert.equal(listsOf(topology.l3Caches), '0-1 2-3');
-  assert.match(messagesOf(topology).join(), /shared_cpu_list is "0-1" and lacks its own CPU 2/);
+  assert.match(messagesOf(topology).join(), /shared_cpu_map is "0-1" and lacks its own CPU 2/);
 });
 
 test('readTopology takes "(null)" in nohz_full and isolated for none, and keeps isolated CPUs online', () => {
