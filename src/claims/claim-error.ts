@@ -20,6 +20,7 @@ export type ClaimErrorCode =
   | 'ClaimInUse'
   | 'NotPinning'
   | 'NotRecorded'
+  | 'DriverLeft'
   | 'ApiUnavailable';
 
 /**

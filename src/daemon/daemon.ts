@@ -35,13 +35,22 @@ const HEALTH_INTERVAL_MS = 5_000;
 /** How often the node's settings are looked at, in milliseconds. */
 const PREFLIGHT_INTERVAL_MS = 300_000;
 
+/**
+ * How long calls under way may take when another driver takes over, in milliseconds: less than that one waits (driver-holder.ts), more
+ * than all but a call that waits for CPUs or for the API server.
+ */
+const CALLS_END_TIMEOUT_MS = 9_000;
+
 /** The driver of one node, running. */
 export interface Daemon {
   /** Stops in the reverse order of the start; may be called twice. Containers keep their CPUs, slices stay published. */
   stop(): Promise<void>;
 }
 
-/** Runs a function now and then until stopped, one round at a time. */
+/**
+ * Runs a function now and then until stopped, one round at a time. A round under way is not waited for: it may be asking an API
+ * server that is away, and what it acts on is stopped besides.
+ */
 function repeat(intervalMs: number, round: () => Promise<void>): () => Promise<void> {
   const abort = new AbortController();
   const loop = async () => {
@@ -49,11 +58,8 @@ function repeat(intervalMs: number, round: () => Promise<void>): () => Promise<v
       await round();
     }
   };
-  const done = loop();
-  return async () => {
-    abort.abort();
-    await done;
-  };
+  void loop();
+  return async () => abort.abort();
 }
 
 /** What ends the parts that were started, in the order of their start. */
@@ -93,7 +99,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   const leave = async (successor: ClaimHandler) => {
     // Whoever is to leave while still starting would go on with it afterwards.
     const handler = await started.promise;
-    await handler.replace(successor);
+    await Promise.race([handler.replace(successor), sleep(CALLS_END_TIMEOUT_MS)]);
     await stopAll(roles);
   };
   const holder = await takeNode(options, { paths, leave });
@@ -150,6 +156,7 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   };
   const unfollow = followMachine({ config, foundation, onChange, log: logger.forModule('driver') });
   roles.push(async () => unfollow());
+  roles.push(async () => claims.close());
   health.reportClaims();
   isStarted = true;
   started.resolve(handler);

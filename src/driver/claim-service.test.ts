@@ -257,6 +257,27 @@ test('ClaimService.prepare gives up waiting after its time, and does not wait fo
   assert.match(await outcome, /8 CPUs are wanted/);
 });
 
+test('ClaimService.close: what is under way fails and changes nothing, whatever it waits for', async () => {
+  const fixture = withClaims(
+    { old: '8', next: '8', slow: '1', known: '1' },
+    { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3) },
+  );
+  await fixture.prepare('old', 'known');
+  fixture.objects.delete('old');
+  const waiting = fixture.prepareError('next');
+  await eventually('the next claim waits', () => fixture.sleeping === 1);
+  const answers: (() => void)[] = [];
+  fixture.whenApiAnswers = () => new Promise((resolve) => void answers.push(resolve));
+  const late = [fixture.prepareError('slow'), fixture.prepareError('known')];
+  const unprepared = fixture.service.unprepare([referenceTo('known')]);
+  fixture.service.close();
+  for (const answer of answers) answer();
+  for (const error of await Promise.all([waiting, ...late])) assert.match(error, /this driver has left the node/);
+  assert.match((await unprepared)[0]?.error ?? '', /^Cannot unprepare claim default\/claim-known: /);
+  assert.deepEqual([...fixture.files.keys()], ['old', 'known']);
+  assert.equal(fixture.ledger.claims.length, 2);
+});
+
 test('ClaimService.unprepare P8: state is kept while the file cannot be removed; an unknown claim is done', async () => {
   const fixture = withClaims({ a: '2' });
   await fixture.prepare('a');

@@ -136,11 +136,21 @@ export class ClaimService {
   readonly #ports: ClaimServicePorts;
   readonly #perClaim = new KeyedQueue();
   readonly #releases: ReleaseWaiter;
+  #isClosed = false;
 
   constructor(ledger: Ledger, ports: ClaimServicePorts) {
     this.#ledger = ledger;
     this.#ports = ports;
     this.#releases = new ReleaseWaiter(ledger, ports, RELEASE_TIMEOUT_MS);
+  }
+
+  /**
+   * Another driver decides from now on: what is still under way fails before it changes anything, so that no CPU is given by
+   * both. May be called twice.
+   */
+  close(): void {
+    this.#isClosed = true;
+    this.#releases.notify();
   }
 
   /** Answers with exactly one entry per claim. */
@@ -241,6 +251,7 @@ export class ClaimService {
     const claim = parseClaim(fetched.value, reference, this.#ports.machine().driverName);
     if (claim.devices.length === 0) return [];
     if (!known || !isSameAllocation(known, claim)) await this.#checkPinning(claim);
+    this.#checkOpen('prepare', claim);
     // Asked again: the claim may have been adopted from a running container meanwhile.
     const found = this.#ledger.find(claim.uid);
     if (found && !isSameAllocation(found, claim)) await this.#endEarlierAllocation(found, claim);
@@ -274,6 +285,15 @@ export class ClaimService {
     return devices.map((device) => toPreparedDevice({ uid, driverName, hasCpus: !cpus.isEmpty }, device));
   }
 
+  #checkOpen(verb: 'prepare' | 'unprepare', claim: ClaimReference): void {
+    if (!this.#isClosed) return;
+    throw new ClaimError(
+      'DriverLeft',
+      `Cannot ${verb} claim ${describeClaim(claim)}: this driver has left the node while it was at it, as in a rolling update; ` +
+        'the kubelet asks the next one when it tries again',
+    );
+  }
+
   async #checkPinning(claim: Claim): Promise<void> {
     const reason = await this.#ports.whenPinning();
     if (reason === undefined) return;
@@ -285,6 +305,7 @@ export class ClaimService {
 
   /** Decides on a new claim and reserves in one synchronous step: nobody else can take the CPUs in between. */
   #decide(claim: Claim): PreparedClaim {
+    this.#checkOpen('prepare', claim);
     const { topology, devices, pool } = this.#ports.machine();
     const prepared = chooseCpus(claim, {
       topology,
@@ -341,6 +362,7 @@ export class ClaimService {
   /** File first: CPUs are free only when no file can give them to a container any more. */
   async #unprepareOne(reference: ClaimReference): Promise<void> {
     if (!isUsableUid(reference.uid)) return;
+    this.#checkOpen('unprepare', reference);
     await this.#ports.specs.remove(reference.uid);
     await this.#ports.metadata.remove(reference);
     const released = this.#release(reference.uid);
