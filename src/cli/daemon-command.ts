@@ -5,6 +5,7 @@ import { ConfigError } from '../config/config-error.ts';
 import { type ParsedCommand, parseConfig } from '../config/parse-config.ts';
 import { type Daemon, startDaemon } from '../daemon/daemon.ts';
 import { createLogger } from '../daemon/logger.ts';
+import type { DaemonOptions } from '../daemon/parts.ts';
 import { errorText } from '../lib/log.ts';
 import { commit, version } from '../lib/version.ts';
 
@@ -30,6 +31,25 @@ async function stopInTime(starting: Promise<Daemon>): Promise<void> {
   await Promise.race([starting.then((daemon) => daemon.stop()), timeout]);
 }
 
+/** Starts the driver, and anew when a successor gave it the node back, until it is asked to stop. */
+async function runUntilStopped(options: DaemonOptions, stopped: Promise<NodeJS.Signals>): Promise<void> {
+  const log = options.logger.forModule('main');
+  for (;;) {
+    const starting = startDaemon(options);
+    // A start that fails is told at once; one that takes long can be given up.
+    const signal = await Promise.race([
+      stopped,
+      starting.then(({ abandoned }) => Promise.race([stopped, abandoned.then(() => undefined)])),
+    ]);
+    if (signal !== undefined) {
+      log.info('dracpu stops', { signal });
+      return stopInTime(starting);
+    }
+    log.warn('dracpu takes the node back');
+    await (await starting).stop();
+  }
+}
+
 async function runDaemon({ config, warnings }: RunCommand): Promise<number> {
   const logger = createLogger({
     format: config.logFormat,
@@ -41,11 +61,7 @@ async function runDaemon({ config, warnings }: RunCommand): Promise<number> {
   log.info('dracpu starts', { version, commit, ...describeConfig(config) });
   for (const warning of warnings) log.warn(warning);
   try {
-    const starting = startDaemon({ config, logger, environment: process.env });
-    // A start that fails is told at once; one that takes long can be given up.
-    const signal = await Promise.race([stopped, starting.then(() => stopped)]);
-    log.info('dracpu stops', { signal });
-    await stopInTime(starting);
+    await runUntilStopped({ config, logger, environment: process.env }, stopped);
     return EXIT_STOPPED;
   } catch (error) {
     if (!(error instanceof Error) || typeof (error as { code?: unknown }).code !== 'string') throw error;

@@ -1,5 +1,5 @@
 import { UnusedClaims } from '../driver/advice.ts';
-import type { ClaimHandler } from '../kubelet/claim-handler.ts';
+import type { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
 import { ReplaceableClaimHandler } from '../kubelet/replaceable-handler.ts';
 import { chooseSocketPaths } from '../kubelet/socket-paths.ts';
 import { sleep } from '../lib/backoff.ts';
@@ -43,6 +43,11 @@ const CALLS_END_TIMEOUT_MS = 9_000;
 
 /** The driver of one node, running. */
 export interface Daemon {
+  /**
+   * Resolves when the node was given up to another pod of the same installation and nobody has it any more: stop, and start
+   * anew.
+   */
+  readonly abandoned: Promise<void>;
   /** Stops in the reverse order of the start; may be called twice. Containers keep their CPUs, slices stay published. */
   stop(): Promise<void>;
 }
@@ -78,7 +83,11 @@ async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
 }
 
 /** Starts part after part; what ends each is put on `stops` at once. */
-async function startParts(options: DaemonOptions, { base, roles, doors }: Stops): Promise<void> {
+async function startParts(
+  options: DaemonOptions,
+  { base, roles, doors }: Stops,
+  onAbandoned: () => void,
+): Promise<void> {
   const { config, logger } = options;
   const paths = chooseSocketPaths({
     kubeletRoot: config.kubeletRootDirectory,
@@ -96,13 +105,14 @@ async function startParts(options: DaemonOptions, { base, roles, doors }: Stops)
   });
   const machine = await loadMachine(config);
   const started = Promise.withResolvers<ReplaceableClaimHandler>();
-  const leave = async (successor: ClaimHandler) => {
+  const leave = async (successor: RemoteClaimHandler) => {
+    base.push(async () => successor.close());
     // Whoever is to leave while still starting would go on with it afterwards.
     const handler = await started.promise;
     await Promise.race([handler.replace(successor), sleep(CALLS_END_TIMEOUT_MS)]);
     await stopAll(roles);
   };
-  const holder = await takeNode(options, { paths, leave });
+  const holder = await takeNode(options, { paths, leave, onAbandoned });
   base.push(() => holder.release());
   const foundation = await loadFoundation(config, machine, logger.forModule('driver'));
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
@@ -175,9 +185,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await stopAll(stops.roles);
     await stopAll(stops.base);
   };
+  const { promise: abandoned, resolve: onAbandoned } = Promise.withResolvers<void>();
   try {
-    await startParts(options, stops);
-    return { stop };
+    await startParts(options, stops, onAbandoned);
+    return { abandoned, stop };
   } catch (error) {
     await stop();
     throw error;

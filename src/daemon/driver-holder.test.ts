@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { DriverHolder, type DriverHolderOptions, type DriverIdentity, identifyDriver } from './driver-holder.ts';
@@ -20,13 +22,17 @@ async function fixture(context: TestContext) {
     await Promise.all(holders.map((holder) => holder.release()));
     await rm(directory, { recursive: true, force: true });
   });
+  /** Those that found nobody to whom they gave the node. */
+  const abandoned: string[] = [];
   const create = (identity: DriverIdentity, onTakenOver: DriverHolderOptions['onTakenOver'] = async () => {}) => {
     const endpoint = `/endpoints/${identity.holder}`;
-    const holder = new DriverHolder({ directory, identity, endpoint, onTakenOver, log: silentLog });
+    const onAbandoned = () => void abandoned.push(identity.holder);
+    const options = { directory, identity, endpoint, onTakenOver, onAbandoned, log: silentLog };
+    const holder = new DriverHolder({ ...options, successorPatienceMs: 50 });
     holders.push(holder);
     return holder;
   };
-  return { directory, create };
+  return { directory, create, abandoned };
 }
 
 test('identifyDriver takes the DaemonSet for the release, and the process where there is no pod', () => {
@@ -110,6 +116,38 @@ test('DriverHolder gives the node to one of several successors, from whom the ne
     `${second} leaves for ${third}`,
     `${third} takes`,
   ]);
+});
+
+test('DriverHolder is told when nobody has the node any more to whom it was given up', async (context) => {
+  const { directory, create, abandoned } = await fixture(context);
+  const [old, next, last] = ['cpu-b9b9b', 'cpu-c9c9c', 'cpu-d9d9d'].map((name) => create(podOf(name)));
+  await old?.take();
+  await next?.take();
+  await setTimeout(100);
+  await last?.take();
+  await setTimeout(100);
+  assert.deepEqual(abandoned, [], 'there is always somebody');
+  // As a process that is killed leaves it: a socket on which nobody answers.
+  await last?.release();
+  const stale = createServer().listen(join(directory, 'stale'));
+  await once(stale, 'listening');
+  await rename(join(directory, 'stale'), join(directory, 'holder.sock'));
+  stale.close();
+  await eventually('both are told', () => abandoned.length === 2);
+  await old?.release();
+  await old?.take();
+  await setTimeout(100);
+  assert.equal(abandoned.length, 2);
+});
+
+test('DriverHolder is told when its successor ends before it has opened its socket', async (context) => {
+  const { directory, create, abandoned } = await fixture(context);
+  const old = create(podOf('cpu-b9b9b'));
+  await old.take();
+  const successor = connect(join(directory, 'holder.sock'));
+  successor.write('{"endpoint":"/endpoints/next"}\n');
+  await once(successor.resume(), 'end');
+  await eventually('it is told', () => abandoned.length === 1);
 });
 
 test('C12: of two that start in the same moment only one goes on', async (context) => {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SocketKeeper } from '../kubelet/socket-keeper.ts';
 import { SocketListener } from '../kubelet/socket-listener.ts';
+import { sleep } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
 
 /** Who manages the CPUs of the node. */
@@ -27,6 +28,13 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const RELEASE_TIMEOUT_MS = 12_000;
 /** Between two questions to whoever holds the node. */
 const RETRY_INTERVAL_MS = 50;
+/**
+ * How long nobody may hold the node before whoever gave it up last takes it back. A container that ended is started again sooner, and
+ * a socket that was removed is put back within 5 s (socket-keeper.ts).
+ */
+const SUCCESSOR_PATIENCE_MS = 10_000;
+/** Looks within that time; all must find nobody. */
+const SUCCESSOR_LOOKS = 5;
 const LINE_LENGTH_MAX_BYTES = 4_096;
 /** What a DaemonSet's controller appends to the names of its pods (apiserver names.SimpleNameGenerator). */
 const POD_NAME_SUFFIX = /-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
@@ -127,6 +135,10 @@ export interface DriverHolderOptions {
    * the node any more. Called once.
    */
   readonly onTakenOver: (successor: { readonly endpoint: string }) => Promise<void>;
+  /** Nobody has the node any more to whom it was given up, such as after an update that was taken back. Called once. */
+  readonly onAbandoned: () => void;
+  /** Default 10 s. */
+  readonly successorPatienceMs?: number;
   readonly log: Log;
 }
 
@@ -142,6 +154,7 @@ export class DriverHolder {
   readonly #options: DriverHolderOptions;
   readonly #listener: SocketListener;
   readonly #keeper: SocketKeeper;
+  readonly #released = new AbortController();
   #leaving: Promise<void> | undefined;
 
   constructor(options: DriverHolderOptions) {
@@ -189,6 +202,7 @@ export class DriverHolder {
 
   /** Gives the node up. May be called twice. */
   async release(): Promise<void> {
+    this.#released.abort();
     await this.#keeper.stop();
     await this.#listener.close();
   }
@@ -214,6 +228,28 @@ export class DriverHolder {
     // One alone gets the node; the others ask that one.
     if (isFirst) socket.write('{"released":true}\n');
     socket.end();
+    if (isFirst) await this.#watchSuccessors();
+  }
+
+  /** Looks after the node until it is this driver's no more, or nobody's. */
+  async #watchSuccessors(): Promise<void> {
+    const { log, onAbandoned, successorPatienceMs = SUCCESSOR_PATIENCE_MS } = this.#options;
+    const { signal } = this.#released;
+    for (let misses = 0; misses < SUCCESSOR_LOOKS; ) {
+      await sleep(successorPatienceMs / SUCCESSOR_LOOKS, signal);
+      misses = (await this.#hasSuccessor()) ? 0 : misses + 1;
+      if (signal.aborted) return;
+    }
+    log.warn('nobody has the node to whom it was given up', { socket: this.#listener.path });
+    onAbandoned();
+  }
+
+  /** Whether another driver answers where this one did. */
+  async #hasSuccessor(): Promise<boolean> {
+    if (await this.#listener.isInPlace()) return false;
+    const socket = await dial(this.#listener.path);
+    socket?.destroy();
+    return socket !== undefined;
   }
 
   /** Asks the holder to leave. @throws DriverHolderError when it is of another installation. */

@@ -184,7 +184,15 @@ export function createKubeletPlugin(
 /** Takes the node, from a predecessor in a rolling update if need be, and gives it up to a successor. */
 export async function takeNode(
   { config, logger }: DaemonOptions,
-  { paths, leave }: { paths: SocketPaths; leave: (successor: ClaimHandler) => Promise<void> },
+  {
+    paths,
+    leave,
+    onAbandoned,
+  }: {
+    paths: SocketPaths;
+    leave: (successor: RemoteClaimHandler) => Promise<void>;
+    onAbandoned: () => void;
+  },
 ): Promise<DriverHolder> {
   const pod = { namespace: config.podNamespace, name: config.podName, uid: config.podUid };
   const holder = new DriverHolder({
@@ -192,6 +200,7 @@ export async function takeNode(
     identity: identifyDriver(pod, { pid: process.pid, hostname: hostname(), version }),
     endpoint: paths.endpoint,
     onTakenOver: ({ endpoint }) => leave(new RemoteClaimHandler(endpoint)),
+    onAbandoned,
     log: logger.forModule('holder'),
   });
   await holder.take();

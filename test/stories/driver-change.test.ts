@@ -136,6 +136,22 @@ describe('Driver and node as two processes: what changes under the driver', {
     assert.equal((await cluster.readDriverState()).nriPlugins.length, 1);
   });
 
+  it('R10: the old pod takes the node back when the new one is taken away, as by a rollback', async (t) => {
+    const cluster = await startCluster(t, { driver: { env: podOfDaemonSet('dra-driver-cpu-bbbbb') } });
+    const old = cluster.driver;
+    await createClaimedPod(cluster, 'before', 3);
+    const own = await cpusOf(cluster, 'before');
+    await cluster.startDriver({ env: podOfDaemonSet('dra-driver-cpu-ccccc') });
+    await cluster.driver?.kill();
+    await waitFor('the old driver to be with the runtime', async () => {
+      return (await cluster.readDriverState()).nriPlugins.length === 1;
+    });
+    await createClaimedPod(cluster, 'after', 3);
+    assert.ok(areDisjoint(own, await cpusOf(cluster, 'after')));
+    assert.equal(await cpusOf(cluster, 'before'), own);
+    assert.equal(await old?.stop(), 0);
+  });
+
   it('C12: a second installation on the node ends and names the first', async (t) => {
     const cluster = await startCluster(t, { driver: { env: podOfDaemonSet('dra-driver-cpu-bbbbb') } });
     const second = cluster.launchDriver({ env: podOfDaemonSet('other-ccccc') });
