@@ -78,6 +78,15 @@ test('readTopology finds domains of five digits and roots below another device',
   ]);
 });
 
+test('readTopology finds roots below another device by the list of devices where there is none of buses', () => {
+  const vmd = 'devices/pci0000:80/0000:80:0e.0/pci10000:e0';
+  const tree = withPci(
+    { [`${vmd}/10000:e0:06.0/local_cpulist`]: '2-3\n', 'devices/pci0000:80/0000:80:0e.0/local_cpulist': '2-3\n' },
+    { 'bus/pci/devices/10000:e0:06.0': `../../../${vmd}/10000:e0:06.0` },
+  );
+  assert.deepEqual(rootsOf(readTree(tree)), ['pci0000:80=2-3 node 1', 'pci10000:e0=2-3 node 1']);
+});
+
 test('readTopology reads no PCIe root unless asked to', () => {
   const tree = withPci({ 'devices/pci0000:20/pci_bus/0000:20/cpulistaffinity': '2-3\n' });
   assert.deepEqual(readTree(tree, { pcieRoots: false }).pcieRoots, []);

@@ -16,20 +16,32 @@ interface RootDirectory {
   readonly directory: string;
 }
 
+/** Where the links of a directory of /sys lead, relative to /sys. */
+function readLinks(reader: SysfsReader, directory: string): string[] {
+  return reader
+    .listDirectory(directory)
+    .flatMap((name) => reader.readLink(`${directory}/${name}`)?.replace(/^(\.\.\/)*/, '') ?? []);
+}
+
+/** The roots that a path leads through, from the outermost on: one below another device comes after that one's. */
+function rootsOnPath(path: string): RootDirectory[] {
+  const parts = path.split('/');
+  return parts.flatMap((pcieRoot, depth) =>
+    ROOT_NAME.test(pcieRoot) ? [{ pcieRoot, directory: parts.slice(0, depth + 1).join('/') }] : [],
+  );
+}
+
 /**
- * Every root: those at the top of /sys/devices, and those that the list of buses finds below another device (Intel VMD) or
- * platform (Arm). A bus is a root's when its directory is `pciDDDD:BB/pci_bus/DDDD:BB`.
+ * Every root: those at the top of /sys/devices, and those below another device (Intel VMD) or platform (Arm), which the list of
+ * buses leads to, or where that is missing (copies of a sysfs often have the devices only) the list of devices.
  */
 function findRoots(reader: SysfsReader): RootDirectory[] {
-  const roots = new Map<string, string>();
-  for (const name of reader.listDirectory('devices')) {
-    if (ROOT_NAME.test(name)) roots.set(name, `devices/${name}`);
-  }
-  for (const bus of reader.listDirectory('class/pci_bus')) {
-    const link = reader.readLink(`class/pci_bus/${bus}`);
-    const directory = link?.replace(/^(\.\.\/)*/, '').replace(/\/pci_bus\/[^/]*$/, '');
-    if (directory?.endsWith(`/pci${bus}`)) roots.set(`pci${bus}`, directory);
-  }
+  const buses = readLinks(reader, 'class/pci_bus');
+  const paths = [
+    ...reader.listDirectory('devices').map((name) => `devices/${name}`),
+    ...(buses.length > 0 ? buses : readLinks(reader, 'bus/pci/devices')),
+  ];
+  const roots = new Map(paths.flatMap(rootsOnPath).map(({ pcieRoot, directory }) => [pcieRoot, directory]));
   return [...roots]
     .map(([pcieRoot, directory]) => ({ pcieRoot, directory }))
     .sort((a, b) => (a.pcieRoot < b.pcieRoot ? -1 : 1));
