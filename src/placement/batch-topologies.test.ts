@@ -51,6 +51,18 @@ test('parseBatchTopologies T1: takes core numbers that repeat per socket for dif
   );
 });
 
+test("parseBatchTopologies takes the kernel's numbers of packages, cores and caches, however high", () => {
+  const cpus = [cpu, { cpu: 1, core: 70_000, socket: 268_435_456, numaNode: 1, l3Cache: 4_294_967_295 }];
+  const topology = parseBatchTopologies({ arm: { cpus } }).get('arm');
+  assert.deepEqual(
+    topology?.sockets.map(({ socketId, cpus: own }) => [socketId, `${own}`]),
+    [
+      [0, '0'],
+      [268_435_456, '1'],
+    ],
+  );
+});
+
 for (const [json, message] of [
   [[], 'Cannot read the topologies: want an object of machines by name'],
   [{ a: {} }, 'Cannot read topology "a": it has no "cpus"; want a list of one CPU or more'],
@@ -58,7 +70,7 @@ for (const [json, message] of [
   [{ a: { cpus: [cpu, cpu] } }, 'Cannot read topology "a": it has 2 CPUs, of which 1 repeat an id'],
   [
     { a: { cpus: [{ ...cpu, core: -1 }] } },
-    'Cannot read topology "a": entry 0 of "cpus": core is -1; want a whole number from 0 to 65535',
+    'Cannot read topology "a": entry 0 of "cpus": core is -1; want a whole number from 0 to 9007199254740991',
   ],
   [
     { a: { cpus: [{ ...cpu, coreType: 'big' }] } },

@@ -15,10 +15,12 @@ function isFields(value: unknown): value is Fields {
 
 const CORE_TYPES: readonly CoreType[] = ['standard', 'p-core', 'e-core'];
 
+/** Numbers of groups may be the kernel's, and those of firmware are any (package 268435456); only CPUs have a highest one. */
 function readId(row: Fields, field: string, fail: (why: string) => never): number {
   const value = row[field];
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= CPU_ID_MAX) return value;
-  return fail(`${field} is ${JSON.stringify(value)}; want a whole number from 0 to ${CPU_ID_MAX}`);
+  const max = field === 'cpu' ? CPU_ID_MAX : Number.MAX_SAFE_INTEGER;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+  return fail(`${field} is ${JSON.stringify(value)}; want a whole number from 0 to ${max}`);
 }
 
 /** One CPU; `siblings` are filled in by the caller, who knows the others. */
