@@ -1,4 +1,4 @@
-import { CpuSet } from '../cpuset/cpu-set.ts';
+import { CPU_ID_MAX, CpuSet } from '../cpuset/cpu-set.ts';
 import { CPU_DIRECTORY, type SysfsReader } from './sysfs-reader.ts';
 
 /** The machine's CPUs by state. */
@@ -10,11 +10,12 @@ export interface CpuLists {
   readonly nohzFull: CpuSet;
 }
 
-/** The N of every entry `<prefix>N` of a directory, in ascending order. */
+/** The N of every entry `<prefix>N` of a directory, in ascending order; no kernel has one above `CPU_ID_MAX`. */
 export function listNumbered(names: readonly string[], prefix: string): number[] {
   return names
     .filter((name) => name.startsWith(prefix) && /^\d{1,5}$/.test(name.slice(prefix.length)))
     .map((name) => Number(name.slice(prefix.length)))
+    .filter((number) => number <= CPU_ID_MAX)
     .sort((a, b) => a - b);
 }
 

@@ -43,6 +43,11 @@ test('readTopology falls back to the CPUs own files where cpu/online is damaged,
   assert.match(messagesOf(topology).join(), /\/sys\/devices\/system\/cpu\/online .*0-x/);
 });
 
+test('readTopology passes over directories with numbers that no CPU can have', () => {
+  const topology = readEdited('core:2', { set: { 'cpu/online': undefined, 'cpu/cpu99999/online': 1 } });
+  assert.equal(`${topology.online}`, '0-1');
+});
+
 test('readTopology keeps holes in the numbering, CPU 0 off and possible CPUs that never came', () => {
   const topology = readEdited('pack:2 core:4', {
     set: { 'cpu/online': '1-2,5-7', 'cpu/present': '0-7', 'cpu/possible': '0-63' },
