@@ -58,6 +58,7 @@ const REFUSED: readonly unknown[] = [
   { cpuset: '5-2' },
   { cpuset: '2-5', placement: 'spread' },
   { groupSize: 2 },
+  { memoryNodes: 'near' },
   { placement: 'one-thread-per-core', fullPhysicalCores: true },
 ];
 

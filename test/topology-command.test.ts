@@ -49,7 +49,7 @@ test('dracpu topology prints JSON and YAML that say the same, and reads the JSON
     coreType: 'standard',
     isolated: false,
   });
-  assert.deepEqual(document.numaNodes[0], { numaNode: 0, cpus: '0-3,8-11', distances: [10, 21] });
+  assert.deepEqual(document.numaNodes[0], { numaNode: 0, cpus: '0-3,8-11', hasMemory: true, distances: [10, 21] });
   assert.deepEqual(document.pcieRoots[1], { pcieRoot: 'pci0000:10', cpus: '4-7,12-15', numaNode: 1 });
   assert.deepEqual(topologyFromJson(document), topology);
   assert.deepEqual(parse(yaml.stdout), document);

@@ -41,6 +41,13 @@ test('parseClaimSpec reads back what formatClaimSpec wrote', () => {
   assert.deepEqual(parseClaimSpec(formatClaimSpec(record), uid), record);
 });
 
+test('parseClaimSpec reads back the memory nodes, which the variable does not have', () => {
+  const bound = { ...record, memoryNodes: '0-1' };
+  assert.deepEqual(parseClaimSpec(formatClaimSpec(bound), uid), bound);
+  assert.deepEqual(JSON.parse(formatClaimSpec(bound)).devices, JSON.parse(formatClaimSpec(record)).devices);
+  assert.deepEqual(parseClaimSpec(formatClaimSpec({ ...record, memoryNodes: '' }), uid), record);
+});
+
 test('parseClaimSpec reads a file from before the policy was recorded', () => {
   const [assignment] = record.assignments;
   const { policy: _, why: __, ...old } = assignment ?? {};
@@ -75,6 +82,7 @@ test('parseClaimSpec R4: says what is wrong with a damaged file', () => {
     [withAnnotation({ version: 1 }), 'Damaged', 'does not name the claim'],
     [withAnnotation({ version: 1, namespace: 'a', name: 'b' }), 'Damaged', 'no assignments'],
     [withAnnotation({ version: 1, namespace: 'a', name: 'b', assignments: [{}] }), 'Damaged', 'incomplete'],
+    [formatClaimSpec({ ...record, memoryNodes: '1-0' }), 'Damaged', 'reversed range'],
     [good.replace(/\\"cpus\\":\\"[^\\]*/, '\\"cpus\\":\\"3-1'), 'Damaged', 'reversed range'],
   ];
   for (const [text, code, reason] of cases) {

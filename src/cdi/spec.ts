@@ -30,6 +30,8 @@ export interface ClaimRecord {
     readonly policy?: string;
     readonly why?: readonly string[];
   }[];
+  /** Linux list of the NUMA nodes that the container's memory is bound to; absent where it is not, and in older files. */
+  readonly memoryNodes?: string;
 }
 
 /** Why a file with one of our names is no claim of ours. */
@@ -91,7 +93,7 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
   if (typeof record.version !== 'number') return fail('its record has no version');
   // What the variable gives a container holds in every version, and its CPUs are nobody else's.
   if (record.version > RECORD_VERSION) return {};
-  const { namespace, name } = record;
+  const { namespace, name, memoryNodes } = record;
   if (!isText(namespace) || !isText(name)) return fail('its record does not name the claim');
   if (!Array.isArray(record.assignments)) return fail('its record has no assignments');
   const assignments = record.assignments.map((item: unknown) => {
@@ -109,7 +111,8 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
       ...(Array.isArray(why) && why.every(isText) ? { why } : {}),
     };
   });
-  return { namespace, name, assignments };
+  const isBound = isText(memoryNodes) && !parseCpuList(memoryNodes).isEmpty;
+  return { namespace, name, assignments, ...(isBound ? { memoryNodes } : {}) };
 }
 
 /**

@@ -92,6 +92,25 @@ for (const [name, clues, files] of layouts) {
   });
 }
 
+for (const [version, directory, effective] of [
+  [1, 'sys/fs/cgroup/cpuset/kubepods/abc', 'cpuset.effective_mems'],
+  [2, 'sys/fs/cgroup/kubepods/abc', 'cpuset.mems.effective'],
+] as const) {
+  test(`readContainerCpuset reads the NUMA nodes of its memory, v${version}`, async (context) => {
+    const cpus = { [`${directory}/cpuset.cpus`]: '4-6\n' };
+    const clues = { id: 'abc', pid: undefined, cgroupsPath: '/kubepods/abc' };
+    const root = await hostWith(context, {
+      ...cpus,
+      [`${directory}/cpuset.mems`]: '1\n',
+      [`${directory}/${effective}`]: '0-1\n',
+    });
+    const { memoryNodes } = (await readContainerCpuset(root, clues)) ?? {};
+    assert.deepEqual([`${memoryNodes?.configured}`, `${memoryNodes?.effective}`], ['1', '0-1']);
+    const bare = await readContainerCpuset(await hostWith(context, cpus), clues);
+    assert.deepEqual([`${bare?.configured}`, bare?.memoryNodes], ['4-6', undefined]);
+  });
+}
+
 test('readContainerCpuset finds nothing of a container that has ended', async (context) => {
   const root = await hostWith(context, { 'proc/7/cgroup': '0::/kubepods/other\n' });
   const clues = { id: 'abc', cgroupsPath: '/kubepods/pod1/abc' };

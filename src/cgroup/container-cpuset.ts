@@ -13,10 +13,16 @@ export interface CgroupClues {
   readonly cgroupsPath: string;
 }
 
-/** A container's cpuset as its cgroup has it. */
-export interface ContainerCpuset {
+/** A set as it was asked for, and what the kernel makes of it. */
+interface SetReading {
   readonly configured: CpuSet;
   readonly effective: CpuSet;
+}
+
+/** A container's cpuset as its cgroup has it. */
+export interface ContainerCpuset extends SetReading {
+  /** Numbers of the NUMA nodes that its memory may come from; undefined where the cgroup does not tell. */
+  readonly memoryNodes: SetReading | undefined;
 }
 
 /** A cgroup in one of the two hierarchies that can have cpusets. */
@@ -25,8 +31,11 @@ interface CgroupPlace {
   readonly path: string;
 }
 
-/** What a cgroup's effective CPUs stand in (Linux, Documentation/admin-guide/cgroup-v1/cpusets.rst and cgroup-v2.rst). */
-const EFFECTIVE_FILE = { 1: 'cpuset.effective_cpus', 2: 'cpuset.cpus.effective' } as const;
+/** What a cgroup's effective sets stand in (Linux, Documentation/admin-guide/cgroup-v1/cpusets.rst and cgroup-v2.rst). */
+const EFFECTIVE_FILES = {
+  cpus: { 1: 'cpuset.effective_cpus', 2: 'cpuset.cpus.effective' },
+  mems: { 1: 'cpuset.effective_mems', 2: 'cpuset.mems.effective' },
+} as const;
 
 /** Where the hierarchies are mounted: v1 beside v2 in the hybrid layout. */
 const MOUNTS = { 1: ['sys/fs/cgroup/cpuset'], 2: ['sys/fs/cgroup', 'sys/fs/cgroup/unified'] } as const;
@@ -84,13 +93,21 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-async function readDirectory(directory: string, version: 1 | 2): Promise<ContainerCpuset | undefined> {
+async function readSet(directory: string, set: 'cpus' | 'mems', version: 1 | 2): Promise<SetReading | undefined> {
   const [configured, effective] = await Promise.all([
-    readText(join(directory, 'cpuset.cpus')),
-    readText(join(directory, EFFECTIVE_FILE[version])),
+    readText(join(directory, `cpuset.${set}`)),
+    readText(join(directory, EFFECTIVE_FILES[set][version])),
   ]);
   if (configured === undefined) return undefined;
   return { configured: parseCpuList(configured), effective: parseCpuList(effective ?? configured) };
+}
+
+async function readDirectory(directory: string, version: 1 | 2): Promise<ContainerCpuset | undefined> {
+  const [cpus, memoryNodes] = await Promise.all([
+    readSet(directory, 'cpus', version),
+    readSet(directory, 'mems', version),
+  ]);
+  return cpus && { ...cpus, memoryNodes };
 }
 
 /**

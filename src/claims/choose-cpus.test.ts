@@ -377,7 +377,7 @@ describe('chooseCpus with opaque parameters', () => {
     const given = { mode: individual, results: [{ device: 'cpudev000' }] };
     assert.match(
       chooseError({ ...given, configs: [spread] }),
-      /^InvalidConfig: request "cpus" has opaque parameters, and device cpudev000 is a single CPU/,
+      /^InvalidConfig: request "cpus" has opaque parameters that choose CPUs \(placement\), and device cpudev000 is a single CPU/,
     );
     assert.deepEqual(cpusOf({ ...given, configs: [{ ...spread, source: 'FromClass' }] }), ['0']);
   });
@@ -412,5 +412,63 @@ describe('chooseCpus on a node that gives whole cores only', () => {
       choose({ ...node, mode: individual, results: [{ device: 'cpudev000' }, { device: 'cpudev001' }] }).cpus.size,
       2,
     );
+  });
+});
+
+describe('chooseCpus with memoryNodes', () => {
+  const local = { cpuConfig: { memoryNodes: 'local' } };
+  const ofClass = { ...local, source: 'FromClass' } as const;
+  const memoryOf = (given: GivenChoice) => choose(given).memoryNodes?.toString();
+  const numa1 = [{ device: 'cpudevnuma001', cpus: '2' }];
+
+  test('binds memory to the nodes of the CPUs of the claim, and to none unless asked', () => {
+    assert.equal(memoryOf({ results: numa1 }), undefined);
+    assert.equal(memoryOf({ results: numa1, configs: [{ cpuConfig: { memoryNodes: 'any' } }] }), undefined);
+    assert.equal(memoryOf({ results: numa1, configs: [local] }), '1');
+  });
+
+  test('one request that asks is enough, and the nodes are those of all requests', () => {
+    const results = [
+      { device: 'cpudevnuma000', cpus: '2', request: 'a' },
+      { device: 'cpudevnuma001', cpus: '2', request: 'b' },
+    ];
+    assert.equal(memoryOf({ results, configs: [{ ...local, requests: ['b'] }] }), '0-1');
+  });
+
+  test('is a default of a DeviceClass that a claim takes back, and that stays beside a list of CPUs', () => {
+    assert.equal(memoryOf({ results: numa1, configs: [ofClass] }), '1');
+    assert.equal(memoryOf({ results: numa1, configs: [ofClass, { cpuConfig: { memoryNodes: 'any' } }] }), undefined);
+    assert.equal(memoryOf({ results: numa1, configs: [ofClass, { cpuConfig: { placement: 'spread' } }] }), '1');
+    assert.equal(memoryOf({ results: numa1, configs: [ofClass, { cpuConfig: { cpuset: '4-5' } }] }), '1');
+  });
+
+  test('goes with single CPUs, which it does not choose', () => {
+    const given = { mode: individual, results: [{ device: 'cpudev000' }] };
+    assert.equal(memoryOf({ ...given, configs: [local] }), '0');
+    assert.equal(memoryOf({ ...given, configs: [ofClass] }), '0');
+  });
+
+  test('takes the nearest node with memory where that of the CPUs has none', () => {
+    const machine = smtMachine({ nodes: 2, cores: 4 });
+    const numaNodes = machine.numaNodes.map((node) => ({ ...node, hasMemory: node.numaNode === 0 }));
+    assert.equal(memoryOf({ results: numa1, configs: [local], topology: { ...machine, numaNodes } }), '0');
+  });
+
+  test('binds nothing on a machine without NUMA nodes, and is refused where several are not told apart', () => {
+    const untold = (nodes: number) => {
+      const machine = smtMachine({ nodes, cores: 4 });
+      return { ...machine, numaNodes: machine.numaNodes.map((node) => ({ ...node, hasMemory: undefined })) };
+    };
+    const results = [{ device: 'cpudevnuma000', cpus: '2' }];
+    assert.equal(memoryOf({ results, configs: [local], topology: untold(1) }), undefined);
+    assert.match(
+      chooseError({ results, configs: [local], topology: untold(2) }),
+      /^InvalidConfig: cpuConfig.memoryNodes is "local", and this node's kernel tells of none of its 2 NUMA nodes/,
+    );
+  });
+
+  test('binds nothing for administrative access', () => {
+    const results = [{ device: 'cpudevnuma000', adminAccess: true }];
+    assert.equal(memoryOf({ results, configs: [local] }), undefined);
   });
 });

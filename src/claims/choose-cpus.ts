@@ -2,15 +2,16 @@ import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Device, DeviceTable } from '../devices/device.ts';
 import { explainPlacement } from '../placement/explain.ts';
 import { PlacementError } from '../placement/take-cpus.ts';
-import type { CpuTopology } from '../topology/topology.ts';
+import { findMemoryNodes } from '../topology/memory-nodes.ts';
+import type { CpuTopology, NodeSet } from '../topology/topology.ts';
 import { type AllocatedDevice, type Claim, describeClaim } from './claim.ts';
 import { ClaimError } from './claim-error.ts';
 import { checkGivenCpus } from './given-cpus.ts';
 import type { Assignment, PreparedClaim } from './ledger.ts';
-import type { CpuParameters } from './opaque-parameters.ts';
+import { type CpuParameters, findChoosingKey } from './opaque-parameters.ts';
 import { placeCpus } from './place-cpus.ts';
 import { readCount } from './quantity.ts';
-import { readRequestParameters } from './request-parameters.ts';
+import { type RequestParameters, readRequestParameters } from './request-parameters.ts';
 
 /** What a decision is made over. */
 export interface ChoiceContext {
@@ -95,9 +96,8 @@ function describeFree(device: Device, free: CpuSet): string {
 }
 
 /** Takes CPUs of a grouped device: those the claim names, or by topology. */
-function chooseFromGroup(device: Device, context: DeviceContext): Chosen {
-  const { topology, devices, claim, result, action } = context;
-  const { parameters: own } = readRequestParameters(claim, result, action);
+function chooseFromGroup(device: Device, own: CpuParameters, context: DeviceContext): Chosen {
+  const { topology, devices, result, action } = context;
   const parameters = applyNodeRules(own, context);
   const consumed = readConsumedCpus(context);
   if (parameters.cpuset) {
@@ -138,14 +138,14 @@ function checkFullCores(cpus: CpuSet, { topology, action }: Pick<DeviceContext, 
 }
 
 /** The CPU that the scheduler chose. */
-function chooseCpuDevice(device: Device, context: DeviceContext): Chosen {
-  const { claim, result, free, ofClaim, describeHolders, action } = context;
-  const { isOfClaim } = readRequestParameters(claim, result, action);
-  if (isOfClaim) {
+function chooseCpuDevice(device: Device, own: CpuParameters, context: DeviceContext): Chosen {
+  const { result, free, ofClaim, describeHolders, action } = context;
+  const choosing = findChoosingKey(own);
+  if (choosing) {
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: request ${JSON.stringify(result.request)} has opaque parameters, and device ${device.name} is a single CPU, which ` +
-        'the scheduler chose (cpuDeviceMode "individual"); remove them, or use selectors',
+      `${action}: request ${JSON.stringify(result.request)} has opaque parameters that choose CPUs (${choosing}), and device ` +
+        `${device.name} is a single CPU, which the scheduler chose (cpuDeviceMode "individual"); remove them, or use selectors`,
     );
   }
   if (device.cpus.intersects(ofClaim)) {
@@ -158,12 +158,35 @@ function chooseCpuDevice(device: Device, context: DeviceContext): Chosen {
   return { cpus: device.cpus, policy: 'device', why: [`The scheduler chose device ${device.name}.`] };
 }
 
-function chooseForDevice(context: DeviceContext): Chosen {
+/** What was decided on one device. */
+interface Decision {
+  readonly chosen: Chosen;
+  readonly parameters: CpuParameters;
+}
+
+function chooseForDevice(context: DeviceContext): Decision {
+  const { claim, result, action } = context;
   const device = findDevice(context);
-  if (context.result.adminAccess) {
-    return { cpus: CpuSet.empty, policy: 'adminAccess', why: ['Administrative access takes no CPUs.'] };
+  if (result.adminAccess) {
+    const why = ['Administrative access takes no CPUs.'];
+    return { chosen: { cpus: CpuSet.empty, policy: 'adminAccess', why }, parameters: {} };
   }
-  return device.kind === 'cpu' ? chooseCpuDevice(device, context) : chooseFromGroup(device, context);
+  const { parameters, ofClaim }: RequestParameters = readRequestParameters(claim, result, action);
+  const chosen =
+    device.kind === 'cpu' ? chooseCpuDevice(device, ofClaim, context) : chooseFromGroup(device, parameters, context);
+  return { chosen, parameters };
+}
+
+/** The NUMA nodes that memory is bound to; undefined on a machine whose memory is all in one place. */
+function chooseMemoryNodes({ topology }: ChoiceContext, cpus: CpuSet, action: string): NodeSet | undefined {
+  const nodes = findMemoryNodes(topology, cpus);
+  if (!nodes.isEmpty) return nodes;
+  if (topology.numaNodes.length < 2) return undefined;
+  throw new ClaimError(
+    'InvalidConfig',
+    `${action}: cpuConfig.memoryNodes is "local", and this node's kernel tells of none of its ${topology.numaNodes.length} NUMA ` +
+      'nodes whether it has memory (/sys/devices/system/node/has_memory); remove memoryNodes',
+  );
 }
 
 /**
@@ -173,13 +196,16 @@ function chooseForDevice(context: DeviceContext): Chosen {
 export function chooseCpus(claim: Claim, context: ChoiceContext): PreparedClaim {
   const action = `Cannot prepare claim ${describeClaim(claim)}`;
   let ofClaim = CpuSet.empty;
+  let isMemoryLocal = false;
   const assignments = claim.devices.map((result): Assignment => {
-    const chosen = chooseForDevice({ ...context, claim, result, ofClaim, action });
+    const { chosen, parameters } = chooseForDevice({ ...context, claim, result, ofClaim, action });
     ofClaim = ofClaim.union(chosen.cpus);
+    isMemoryLocal ||= parameters.memoryNodes === 'local';
     return { request: result.request, pool: result.pool, device: result.device, shareId: result.shareId, ...chosen };
   });
   const { mode, fullPhysicalCores } = context.devices;
   if (mode.kind === 'individual' && fullPhysicalCores) checkFullCores(ofClaim, { ...context, action });
   const { uid, namespace, name } = claim;
-  return { uid, namespace, name, assignments, cpus: ofClaim };
+  const memoryNodes = isMemoryLocal ? chooseMemoryNodes(context, ofClaim, action) : undefined;
+  return { uid, namespace, name, assignments, cpus: ofClaim, ...(memoryNodes && { memoryNodes }) };
 }

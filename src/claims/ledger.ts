@@ -1,4 +1,5 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
+import type { NodeSet } from '../topology/topology.ts';
 import { type ClaimReference, describeClaim } from './claim.ts';
 import { ClaimError } from './claim-error.ts';
 
@@ -20,6 +21,8 @@ export interface PreparedClaim extends ClaimReference {
   readonly assignments: readonly Assignment[];
   /** The CPUs of all assignments. */
   readonly cpus: CpuSet;
+  /** The NUMA nodes that the memory of its container is bound to, local to its CPUs; undefined where it is not bound. */
+  readonly memoryNodes?: NodeSet;
 }
 
 /** The one container that may use a claim; a restarted container is the same owner under a new container id. */

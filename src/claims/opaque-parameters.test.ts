@@ -7,8 +7,8 @@ import { describeParametersSchema, OpaqueParametersError, parseOpaqueParameters 
 const parse = (cpuConfig: unknown) => parseOpaqueParameters({ apiVersion: 'v1alpha1', cpuConfig });
 
 test('parseOpaqueParameters reads every key', () => {
-  const { cpuset, ...others } = parse({ cpuset: '2-5', fullPhysicalCores: true });
-  assert.deepEqual([cpuset?.toString(), others], ['2-5', { fullPhysicalCores: true }]);
+  const { cpuset, ...others } = parse({ cpuset: '2-5', fullPhysicalCores: true, memoryNodes: 'any' });
+  assert.deepEqual([cpuset?.toString(), others], ['2-5', { fullPhysicalCores: true, memoryNodes: 'any' }]);
   const chosen = {
     placement: 'distributed',
     fullPhysicalCores: false,
@@ -17,6 +17,7 @@ test('parseOpaqueParameters reads every key', () => {
     groupSize: 2,
     numaNodes: 4,
     nearPCIeRoots: ['pci0000:00', 'pci10000:a1'],
+    memoryNodes: 'local',
   };
   assert.deepEqual(parse(chosen), chosen);
   for (const placement of PLACEMENT_POLICIES) assert.deepEqual(parse({ placement }), { placement });
@@ -42,7 +43,7 @@ for (const [cpuConfig, message] of [
   [
     { xyz: 1 },
     'cpuConfig has the unknown key "xyz"; want one of cpuset, placement, fullPhysicalCores, coreType, isolated, groupSize, ' +
-      'numaNodes, nearPCIeRoots',
+      'numaNodes, nearPCIeRoots, memoryNodes',
   ],
   [{ cpuset: '' }, 'cpuConfig.cpuset is ""; want a Linux CPU list of one CPU or more such as "2-5" or "0,4-6"'],
   [{ cpuset: 4 }, 'cpuConfig.cpuset is 4; want a Linux CPU list of one CPU or more such as "2-5" or "0,4-6"'],
@@ -55,6 +56,8 @@ for (const [cpuConfig, message] of [
   [{ placement: null }, /^cpuConfig.placement is null; want one of /],
   [{ fullPhysicalCores: 'yes' }, 'cpuConfig.fullPhysicalCores is "yes"; want true or false'],
   [{ coreType: 'big' }, 'cpuConfig.coreType is "big"; want one of "standard", "p-core", "e-core"'],
+  [{ memoryNodes: 'locale' }, 'cpuConfig.memoryNodes is "locale"; want one of "any", "local"; did you mean "local"?'],
+  [{ memoryNodes: [0] }, 'cpuConfig.memoryNodes is [0]; want one of "any", "local"'],
   [{ isolated: true }, 'cpuConfig.isolated is true; want one of "prefer", "require"'],
   [{ placement: 'distributed', groupSize: 0 }, 'cpuConfig.groupSize is 0; want a whole number from 1 to 8192'],
   [{ placement: 'distributed', numaNodes: '2' }, 'cpuConfig.numaNodes is "2"; want a whole number from 1 to 8192'],
@@ -120,5 +123,6 @@ test('describeParametersSchema describes every key', () => {
     'groupSize',
     'numaNodes',
     'nearPCIeRoots',
+    'memoryNodes',
   ]);
 });

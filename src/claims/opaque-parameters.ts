@@ -18,6 +18,8 @@ export interface CpuParameters {
   readonly numaNodes?: number;
   /** CPUs local to these PCIe roots are preferred. */
   readonly nearPCIeRoots?: readonly string[];
+  /** From which NUMA nodes the container's memory comes: any of them, or those of its CPUs. Chooses no CPUs. */
+  readonly memoryNodes?: 'any' | 'local';
 }
 
 /** Opaque parameters that make no sense. The message names the key, the value and what is allowed. */
@@ -118,10 +120,25 @@ const KEYS: { readonly [Name in keyof CpuParameters]-?: Key<NonNullable<CpuParam
     want: 'a list of PCIe roots such as ["pci0000:00"]',
     read: readPcieRoots,
   },
+  memoryNodes: oneOf(
+    ['any', 'local'],
+    "The container's memory comes from any NUMA node, or from those of its CPUs only (cpuset.mems); default any.",
+  ),
 };
 
 /** Keys that choose CPUs, which an explicit list leaves nothing to. */
 const CHOOSING = ['placement', 'coreType', 'isolated', 'groupSize', 'numaNodes', 'nearPCIeRoots'] as const;
+
+/** The first key that has to do with which CPUs a request gets; undefined where every CPU would do. */
+export function findChoosingKey(parameters: CpuParameters): keyof CpuParameters | undefined {
+  return (['cpuset', 'fullPhysicalCores', ...CHOOSING] as const).find((key) => parameters[key] !== undefined);
+}
+
+/** The parameters without those that choose CPUs, but for `fullPhysicalCores`: what a list of CPUs leaves of defaults. */
+export function dropChoosing(parameters: CpuParameters): CpuParameters {
+  const kept = Object.entries(parameters).filter(([key]) => !(CHOOSING as readonly string[]).includes(key));
+  return Object.fromEntries(kept);
+}
 
 function fail(message: string): never {
   throw new OpaqueParametersError(message);

@@ -4,14 +4,15 @@ import {
   type CpuParameters,
   OpaqueParametersError,
   checkParameters,
+  dropChoosing,
   parseOpaqueParameters,
 } from './opaque-parameters.ts';
 
 /** What is asked of the CPUs of one allocated device. */
 export interface RequestParameters {
   readonly parameters: CpuParameters;
-  /** Whether the claim itself says anything, or only its DeviceClass. */
-  readonly isOfClaim: boolean;
+  /** What the claim itself says of them, without the defaults of its DeviceClass. */
+  readonly ofClaim: CpuParameters;
 }
 
 /** The request a result belongs to: the part before the slash of a sub-request (resource.k8s.io/v1, firstAvailable). */
@@ -79,7 +80,7 @@ function mergeParameters(ofClass: CpuParameters, ofClaim: CpuParameters): CpuPar
   const { groupSize: _, numaNodes: __, ...rest } = ofClass;
   if (ofClaim.cpuset) {
     const fullPhysicalCores = ofClass.fullPhysicalCores ?? ofClass.placement === 'full-cores';
-    return { fullPhysicalCores, ...ofClaim };
+    return { ...dropChoosing(ofClass), fullPhysicalCores, ...ofClaim };
   }
   const isSamePlacement = ofClaim.placement === undefined || ofClaim.placement === ofClass.placement;
   return { ...(isSamePlacement ? ofClass : rest), ...ofClaim };
@@ -112,5 +113,5 @@ export function readRequestParameters(claim: Claim, result: AllocatedDevice, act
       `${action}: the opaque parameters of claim and DeviceClass together, for request ${JSON.stringify(result.request)}: ${error.message}`,
     );
   }
-  return { parameters, isOfClaim: claimConfig !== undefined };
+  return { parameters, ofClaim };
 }

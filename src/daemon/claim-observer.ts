@@ -15,8 +15,9 @@ export function errorCode(error: unknown): string {
 function logClaim(event: ClaimEvent, log: Log): void {
   switch (event.kind) {
     case 'prepared': {
-      const { uid, cpus } = event.claim;
-      const fields = { claim: describeClaim(event.claim), uid, cpus: cpus.toString() };
+      const { uid, cpus, memoryNodes } = event.claim;
+      const memory = memoryNodes && { memoryNodes: memoryNodes.toString() };
+      const fields = { claim: describeClaim(event.claim), uid, cpus: cpus.toString(), ...memory };
       if (event.isNew) log.info('claim prepared', { ...fields, durationMs: Math.round(event.durationMs) });
       else log.debug('claim prepared before', fields);
       return;

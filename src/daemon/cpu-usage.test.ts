@@ -22,9 +22,9 @@ const topology: CpuTopology = {
     sizeKiB: undefined,
   })),
   numaNodes: [
-    { numaNode: 0, cpus: CpuSet.range(0, 7), distances: undefined },
-    { numaNode: 1, cpus: CpuSet.range(8, 15), distances: undefined },
-    { numaNode: 2, cpus: CpuSet.empty, distances: undefined },
+    { numaNode: 0, cpus: CpuSet.range(0, 7), hasMemory: true, distances: undefined },
+    { numaNode: 1, cpus: CpuSet.range(8, 15), hasMemory: true, distances: undefined },
+    { numaNode: 2, cpus: CpuSet.empty, hasMemory: true, distances: undefined },
   ],
   pcieRoots: [],
   online: CpuSet.range(0, 15),

@@ -1,11 +1,13 @@
 import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
 import type { ClaimedContainer } from '../driver/advice.ts';
-import type { ContainerFacts, CpusetUpdate } from '../driver/container.ts';
+import type { ContainerFacts, ContainerPlace, CpusetUpdate } from '../driver/container.ts';
 import type { Containers } from '../driver/containers.ts';
 import {
   type Container,
   type ContainerUpdate,
   containerCpus,
+  containerMems,
+  type Cpuset,
   cpusetAdjustment,
   cpusetUpdate,
   type NriHandlers,
@@ -22,14 +24,20 @@ function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFa
     // The rest decides nothing, and a node's containers have much of it.
     env: container.env.filter((entry) => entry.startsWith(CPUSET_ENV_PREFIX)),
     cpus: containerCpus(container),
+    mems: containerMems(container),
     pid: container.pid > 0 ? container.pid : undefined,
     cgroupsPath: container.linux?.cgroupsPath ?? '',
   };
 }
 
+/** A place as the runtime is told of it; memory that is not bound is not mentioned. */
+export function toCpuset({ cpus, memoryNodes }: ContainerPlace): Cpuset {
+  return { cpus: cpus.toString(), ...(memoryNodes && { mems: memoryNodes.toString() }) };
+}
+
 /** An update that fails for one container leaves the others of the same answer alone. */
-function toNriUpdate({ containerId, cpus }: CpusetUpdate): ContainerUpdate {
-  return cpusetUpdate(containerId, cpus.toString(), true);
+function toNriUpdate(update: CpusetUpdate): ContainerUpdate {
+  return cpusetUpdate(update.containerId, toCpuset(update), true);
 }
 
 /** The kernel's shares that a request of one CPU amounts to, and the least there are: no request (kubelet 1.37, cm/helpers). */
@@ -70,11 +78,11 @@ export function createNriHandlers(
     },
     createContainer({ container, pod }) {
       const facts = toFacts(container, pod);
-      const { cpus, updates } = admit(facts);
+      const admission = admit(facts);
       if (facts.env.length > 0) {
-        onClaimed({ facts, claimedCpus: cpus.size, requestedMillis: requestedMillis(container) });
+        onClaimed({ facts, claimedCpus: admission.cpus.size, requestedMillis: requestedMillis(container) });
       }
-      return { adjustment: cpusetAdjustment(cpus.toString()), updates: updates.map(toNriUpdate) };
+      return { adjustment: cpusetAdjustment(toCpuset(admission)), updates: admission.updates.map(toNriUpdate) };
     },
     postStartContainer: ({ container }) => containers.started(container.id, container.pid),
     updateContainer: ({ container }) => containers.update(container.id).map(toNriUpdate),

@@ -47,8 +47,8 @@ async function startNode(
   const pinning = newPinning();
   context.after(() => pinning.stop());
   /** Prepares a claim as the kubelet's call would: reserved, and its file written. */
-  const prepare = async (uid: string, cpus: string) => {
-    ledger.reserve(preparedClaim(uid, cpus));
+  const prepare = async (uid: string, cpus: string, wishes: Parameters<typeof preparedClaim>[2] = {}) => {
+    ledger.reserve(preparedClaim(uid, cpus, wishes));
     await writeFile(join(node.cdiDirectory, claimSpecFileName(uid)), formatClaimSpec({ uid, cpus }));
     pinning.claimsChanged();
   };
@@ -58,7 +58,11 @@ async function startNode(
   };
   const startClaimed = (uid: string) => node.startContainer(`db-${uid}`, [], [claimCdiDeviceId(uid)]);
   const cpusOf = async (id: string) => String(await node.runtime.actualCpus(id));
-  return { ...node, ledger, pinning, newPinning, hooks, findings, prepare, release, startClaimed, cpusOf };
+  const placeOf = async (id: string) => {
+    const found = (await node.runtime.listContainers()).find((container) => container.id === id);
+    return `${found?.cpus} memory ${found?.mems}`;
+  };
+  return { ...node, placeOf, ledger, pinning, newPinning, hooks, findings, prepare, release, startClaimed, cpusOf };
 }
 
 for (const nri of ['0.12', '0.8'] as const) {
@@ -159,4 +163,22 @@ test('Pinning: the plugin of a new instance takes over with the state as it is',
       ['missed', '0-1,4-7', []],
     ],
   );
+});
+
+test('Pinning binds memory at creation, against the kubelet, and of containers that were created without it', async (context) => {
+  const node = await startNode(context);
+  await node.prepare('u1', '2-3', { memoryNodes: '1' });
+  const { id: missed } = await node.startClaimed('u1');
+  assert.equal(await node.placeOf(missed), ' memory ');
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  await eventually('bound', async () => (await node.placeOf(missed)) === '2-3 memory 1');
+  await node.prepare('u2', '4', { memoryNodes: '0-1' });
+  const { id } = await node.startClaimed('u2');
+  assert.equal(await node.placeOf(id), '4 memory 0-1');
+  await node.runtime.updateContainerResources(id, { cpusetCpus: '0-7', cpusetMems: '0' });
+  assert.equal(await node.placeOf(id), '4 memory 0-1');
+  const { id: web } = await node.startContainer('web');
+  await node.runtime.updateContainerResources(web, { cpusetMems: '0' });
+  assert.equal(await node.placeOf(web), '0-1,5-7 memory 0');
 });

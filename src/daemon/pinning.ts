@@ -17,7 +17,8 @@ import {
   type UnsolicitedUpdates,
   updateThroughSynchronize,
 } from '../nri/index.ts';
-import { createNriHandlers, type CreationListeners } from './nri-adapter.ts';
+import { findMemoryNodes } from '../topology/memory-nodes.ts';
+import { createNriHandlers, type CreationListeners, toCpuset } from './nri-adapter.ts';
 import { PinningGate } from './pinning-gate.ts';
 
 /** Name among a runtime's plugins, and place: they are called in ascending order, nobody's cpuset comes before ours. */
@@ -51,7 +52,7 @@ export interface PinningOptions extends CreationListeners {
 
 // Without `ignoreFailure`: outside a hook a failure is worth knowing.
 function toMessages(updates: readonly CpusetUpdate[]) {
-  return updates.map(({ containerId, cpus }) => cpusetUpdate(containerId, cpus.toString()));
+  return updates.map((update) => cpusetUpdate(update.containerId, toCpuset(update)));
 }
 
 /**
@@ -73,7 +74,10 @@ export class Pinning {
   constructor(options: PinningOptions) {
     this.#options = options;
     const { ledger, log, hostRoot, onFinding = () => {} } = options;
-    this.containers = new Containers(ledger, log, onFinding);
+    this.containers = new Containers(ledger, log, {
+      findMemoryNodes: (cpus) => findMemoryNodes(options.machine().topology, cpus),
+      onFinding,
+    });
     this.#pusher = new UpdatePusher(this.containers, {
       send: async (updates) => (await this.#plugin.updateContainers(toMessages(updates))).kind,
       sendSlowly: (updates) => this.#sendSlowly(updates),

@@ -146,3 +146,21 @@ test('Adoption asks again while the API server is away, and until it is stopped'
   await settled;
   assert.equal(containers.unverified.length, 1);
 });
+
+test('Adoption binds the memory of a container whose claim asks for it, and records it', async () => {
+  const object = claimObject('u1', '2');
+  const { allocation } = object.status as unknown as { allocation: { devices: Record<string, unknown> } };
+  const parameters = { apiVersion: 'v1alpha1', cpuConfig: { memoryNodes: 'local' } };
+  allocation.devices['config'] = [{ source: 'FromClaim', opaque: { driver: 'dra.cpu', parameters } }];
+  const { containers, adoption, files } = newNode({ u1: object });
+  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  await adoption.settle(never);
+  assert.deepEqual(
+    containers.takeDueUpdates().map(({ cpus, memoryNodes }) => `${cpus} memory ${memoryNodes}`),
+    ['1,5 memory 0'],
+  );
+  assert.deepEqual(
+    files.map(({ memoryNodes }) => memoryNodes),
+    ['0'],
+  );
+});

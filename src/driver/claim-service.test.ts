@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { formatClaimSpec, parseClaimSpec } from '../cdi/spec.ts';
+import { Ledger } from '../claims/ledger.ts';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { Containers } from './containers.ts';
+import { recoverClaims } from './recover.ts';
 import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';
 
 const NUMA = 'cpudevnuma000';
@@ -370,4 +373,23 @@ test('ClaimService.prepare leaves sharedPoolMinCPUs to containers without a clai
   assert.equal(await fixture.prepareError('all'), '');
   assert.equal(fixture.ledger.sharedPool.toString(), '0,8');
   assert.match(await fixture.prepareError('more'), /0 of its 14 are free/);
+});
+
+test('ClaimService.prepare R1: memory nodes outlive the driver in the claim’s file, and the container is told them', async () => {
+  const topology = smtMachine({ nodes: 2, cores: 4 });
+  const fixture = new ClaimFixture({ topology });
+  const claim = allocatedClaim('a', [{ device: 'cpudevnuma001', cpus: '2' }]);
+  const { allocation } = claim['status'] as { allocation: { devices: Record<string, unknown> } };
+  const parameters = { apiVersion: 'v1alpha1', cpuConfig: { memoryNodes: 'local' } };
+  allocation.devices['config'] = [{ source: 'FromClaim', opaque: { driver: 'dra.cpu', parameters } }];
+  fixture.objects.set('a', claim);
+  await fixture.prepare('a');
+  const attributes = fixture.metadata.get('a')?.[0]?.devices[0]?.attributes ?? {};
+  assert.deepEqual(attributes['dra.cpu/memoryNodeIDs'], { ints: [1] });
+  const record = fixture.files.get('a');
+  assert.ok(record);
+  assert.equal(record.memoryNodes, '1');
+  const next = new Ledger({ allocatable: topology.online, reserved: CpuSet.empty });
+  recoverClaims({ records: [parseClaimSpec(formatClaimSpec(record), 'a')], damaged: [] }, next, silentLog);
+  assert.deepEqual(next.find('a'), fixture.ledger.find('a'));
 });

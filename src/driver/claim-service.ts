@@ -84,6 +84,7 @@ export function toRecord(claim: PreparedClaim): ClaimRecord {
       cpus: cpus.toString(),
       ...(shareId === undefined ? {} : { shareId }),
     })),
+    ...(claim.memoryNodes && { memoryNodes: claim.memoryNodes.toString() }),
   };
 }
 

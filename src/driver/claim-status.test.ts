@@ -50,3 +50,8 @@ test('describeClaimStatus judges alignment by NUMA node, and drift by the health
 test('describeClaimStatus says nothing of administrative access', () => {
   assert.deepEqual(describeClaimStatus(claimOf(CpuSet.empty), machine, []), []);
 });
+
+test('describeClaimStatus tells the NUMA nodes that memory is bound to', () => {
+  const [device] = describeClaimStatus({ ...claimOf(CpuSet.of(0, 4)), memoryNodes: CpuSet.of(0, 1) }, machine, []);
+  assert.deepEqual(device?.data['memoryNodes'], [0, 1]);
+});

@@ -44,8 +44,8 @@ function judgeDrifted(health: DeviceHealth | undefined): StatusCondition {
 
 function describeAssignment(
   { pool, device, shareId, cpus, policy, why }: Assignment,
-  topology: CpuTopology,
-  health: DeviceHealth | undefined,
+  { memoryNodes }: PreparedClaim,
+  { topology, health }: { readonly topology: CpuTopology; readonly health: DeviceHealth | undefined },
 ): DeviceStatus {
   const own = topology.cpus.filter(({ cpu }) => cpus.has(cpu));
   return {
@@ -57,6 +57,7 @@ function describeAssignment(
       cores: distinctIds(own.map(({ core }) => core)),
       numaNodes: distinctIds(own.map(({ numaNode }) => numaNode)),
       l3Caches: distinctIds(own.map(({ l3Cache }) => l3Cache)),
+      ...(memoryNodes && { memoryNodes: memoryNodes.toArray() }),
       ...(policy === undefined ? {} : { policy }),
       ...(why === undefined ? {} : { why }),
     },
@@ -70,17 +71,14 @@ function describeAssignment(
 
 /** What a prepared claim's status tells: which CPUs each device gave, and how they lie. Administrative access takes none. */
 export function describeClaimStatus(
-  { assignments }: PreparedClaim,
+  claim: PreparedClaim,
   topology: CpuTopology,
   health: readonly DeviceHealth[],
 ): DeviceStatus[] {
-  return assignments
+  return claim.assignments
     .filter(({ cpus }) => !cpus.isEmpty)
-    .map((one) =>
-      describeAssignment(
-        one,
-        topology,
-        health.find(({ deviceName }) => deviceName === one.device),
-      ),
-    );
+    .map((one) => {
+      const ofDevice = health.find(({ deviceName }) => deviceName === one.device);
+      return describeAssignment(one, claim, { topology, health: ofDevice });
+    });
 }

@@ -1,4 +1,5 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
+import type { NodeSet } from '../topology/topology.ts';
 
 /** A container as the runtime describes it, reduced to what the driver decides on. */
 export interface ContainerFacts {
@@ -12,21 +13,28 @@ export interface ContainerFacts {
   readonly env: readonly string[];
   /** The cpuset the runtime has for it; "" when it has none. */
   readonly cpus: string;
+  /** The NUMA nodes that the runtime binds its memory to, a Linux list; "" when it binds it to none. */
+  readonly mems: string;
   /** Its first process as the host numbers it; undefined before it runs. */
   readonly pid: number | undefined;
   /** Where its cgroup is, as the runtime says it: a path, or "slice:prefix:name" under systemd; "" when it does not say. */
   readonly cgroupsPath: string;
 }
 
-/** A container that must get another cpuset. */
-export interface CpusetUpdate {
-  readonly containerId: string;
+/** Where a container is to run, and where its memory is to be. */
+export interface ContainerPlace {
   readonly cpus: CpuSet;
+  /** NUMA nodes that its memory is bound to; undefined where the driver leaves memory alone. */
+  readonly memoryNodes: NodeSet | undefined;
+}
+
+/** A container that must get another cpuset. */
+export interface CpusetUpdate extends ContainerPlace {
+  readonly containerId: string;
 }
 
 /** The answer to a container's creation. */
-export interface Admission {
-  readonly cpus: CpuSet;
+export interface Admission extends ContainerPlace {
   readonly updates: readonly CpusetUpdate[];
 }
 
@@ -49,7 +57,7 @@ export interface PlacedContainer {
 }
 
 /** A container and where it is meant to run. */
-export interface DecidedContainer {
+export interface DecidedContainer extends ContainerPlace {
   readonly facts: ContainerFacts;
   /** Empty when there is no CPU for it. */
   readonly cpus: CpuSet;

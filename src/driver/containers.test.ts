@@ -6,9 +6,14 @@ import { type ClaimSharing, Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
+import { findMemoryNodes } from '../topology/memory-nodes.ts';
+import { parseSynthetic } from '../topology/synthetic.ts';
 import type { CpusetUpdate } from './container.ts';
 import { Containers } from './containers.ts';
 import { containerFacts, preparedClaim } from './testing/fixtures.ts';
+
+/** CPUs 0-3 are of NUMA node 0, 4-7 of node 1. */
+const machine = parseSynthetic('numa:2 core:4');
 
 function newNode({
   cpus = '0-7',
@@ -22,12 +27,18 @@ function newNode({
   const supply = { allocatable: parseCpuList(cpus), reserved: parseCpuList(reserved) };
   const ledger = new Ledger(supply, { claimSharing });
   const findings: string[] = [];
-  const containers = new Containers(ledger, silentLog, (finding) => findings.push(finding));
+  const containers = new Containers(ledger, silentLog, {
+    findMemoryNodes: (list) => findMemoryNodes(machine, list),
+    onFinding: (finding) => findings.push(finding),
+  });
   return { ledger, containers, findings };
 }
 
 const claimEnv = (uid: string, cpus: string) => [formatClaimEnv(uid, parseCpuList(cpus))];
-const asText = (updates: readonly CpusetUpdate[]) => updates.map(({ containerId, cpus }) => `${containerId} ${cpus}`);
+const asText = (updates: readonly CpusetUpdate[]) =>
+  updates.map(
+    ({ containerId, cpus, memoryNodes }) => `${containerId} ${cpus}${memoryNodes ? ` memory ${memoryNodes}` : ''}`,
+  );
 const placesOf = (containers: Containers) =>
   Object.fromEntries(containers.decided.map(({ facts, cpus }) => [facts.id, cpus.toString()]));
 
@@ -307,4 +318,88 @@ test('Containers.create P16: with claimSharing "pod" an init and an application 
   containers.remove('init');
   assert.equal(String(containers.create(containerFacts('app', { env, podUid: 'p1' })).cpus), '2-3');
   assert.throws(() => containers.create(containerFacts('other', { env, podUid: 'p2' })), { code: 'ClaimInUse' });
+});
+
+test('Containers binds the memory of a container whose claim asks for it, at creation and after every change', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '4-5', { memoryNodes: '1' }));
+  const web = containers.create(containerFacts('web'));
+  const db = containers.create(containerFacts('db', { env: claimEnv('u1', '4-5') }));
+  assert.deepEqual([web.memoryNodes, String(db.memoryNodes), asText(db.updates)], [undefined, '1', []]);
+  assert.deepEqual(containers.takeDueUpdates(), []);
+  assert.deepEqual(asText(containers.update('db')), ['db 4-5 memory 1']);
+  assert.deepEqual(asText(containers.update('web')), ['web 0-3,6-7']);
+  assert.equal(String(containers.find('db')?.memoryNodes), '1');
+});
+
+test('Containers binds memory to the nodes of all claims of a container once one of them asks for it', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '0-1'));
+  ledger.reserve(preparedClaim('u2', '4-5', { memoryNodes: '1' }));
+  ledger.reserve(preparedClaim('u3', '6'));
+  const env = [...claimEnv('u1', '0-1'), ...claimEnv('u2', '4-5')];
+  assert.equal(String(containers.create(containerFacts('both', { env })).memoryNodes), '0-1');
+  assert.equal(containers.create(containerFacts('third', { env: claimEnv('u3', '6') })).memoryNodes, undefined);
+});
+
+test('Containers.synchronize binds memory that is not bound, and leaves alone what is as decided or not its own', () => {
+  const { ledger, containers } = newNode();
+  for (const [uid, cpus] of [
+    ['u1', '4'],
+    ['u2', '5'],
+    ['u3', '6'],
+  ] as const) {
+    ledger.reserve(preparedClaim(uid, cpus, { memoryNodes: '1' }));
+  }
+  ledger.reserve(preparedClaim('u4', '7'));
+  const updates = containers.synchronize([
+    containerFacts('bound', { env: claimEnv('u1', '4'), cpus: '4', mems: '1' }),
+    containerFacts('missed', { env: claimEnv('u2', '5') }),
+    containerFacts('elsewhere', { env: claimEnv('u3', '6'), cpus: '6', mems: '0' }),
+    containerFacts('any', { env: claimEnv('u4', '7'), cpus: '7', mems: '0' }),
+    containerFacts('web', { cpus: '0-3', mems: '0' }),
+  ]);
+  assert.deepEqual(asText(updates), ['missed 5 memory 1', 'elsewhere 6 memory 1']);
+});
+
+test('Containers keeps memory where it is when CPUs of the claim go offline', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '3-4', { memoryNodes: '0-1' }));
+  containers.create(containerFacts('db', { env: claimEnv('u1', '3-4') }));
+  for (const [online, wanted] of [
+    ['0-3,5-7', '3'],
+    ['0-2,5-7', '0-2,5-7'],
+    ['0-7', '3-4'],
+  ] as const) {
+    containers.observeOnline(parseCpuList(online));
+    assert.deepEqual(asText(containers.takeDueUpdates()), [`db ${wanted} memory 0-1`]);
+  }
+});
+
+test('Containers binds the memory of an unverified container once its claim is confirmed', () => {
+  const { ledger, containers } = newNode();
+  containers.synchronize([containerFacts('db', { env: claimEnv('u1', '4-5'), cpus: '4-5' })]);
+  assert.equal(containers.find('db')?.memoryNodes, undefined);
+  ledger.reserve(preparedClaim('u1', '4-5', { memoryNodes: '1' }));
+  containers.settleUnverified('db');
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['db 4-5 memory 1']);
+});
+
+test('Containers binds the memory of every container that shares the claim', () => {
+  const { ledger, containers } = newNode({ claimSharing: 'pod' });
+  ledger.reserve(preparedClaim('u1', '4-5', { memoryNodes: '1' }));
+  for (const id of ['init', 'app']) {
+    const { memoryNodes } = containers.create(containerFacts(id, { env: claimEnv('u1', '4-5'), podUid: 'p1' }));
+    assert.equal(String(memoryNodes), '1');
+  }
+});
+
+test('Containers: an update of CPUs alone does not settle one that binds memory too', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '4-5', { memoryNodes: '1' }));
+  containers.create(containerFacts('db', { env: claimEnv('u1', '4-5') }));
+  containers.settleUpdates([{ containerId: 'db', cpus: parseCpuList('4-5'), memoryNodes: undefined }], {
+    applied: true,
+  });
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['db 4-5 memory 1']);
 });

@@ -5,6 +5,7 @@ import type { Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { invariant } from '../lib/invariant.ts';
 import type { Log } from '../lib/log.ts';
+import type { NodeSet } from '../topology/topology.ts';
 import {
   type Admission,
   type ContainerFacts,
@@ -21,10 +22,17 @@ import {
  */
 export type SynchronizeFinding = 'missed' | 'confined';
 
+/** What a container's claims give it. */
+interface Grant {
+  readonly cpus: CpuSet;
+  /** Decided once, so that its memory stays where it is when CPUs go offline. */
+  readonly memoryNodes: NodeSet | undefined;
+}
+
 /** By what a container's cpuset is decided. */
 type Placement =
   | { readonly kind: 'shared' }
-  | { readonly kind: 'exclusive'; readonly cpus: CpuSet }
+  | ({ readonly kind: 'exclusive' } & Grant)
   /** `keeps` when it was pinned to just these CPUs before, so that a driver has confirmed them once. */
   | {
       readonly kind: 'unverified';
@@ -33,7 +41,14 @@ type Placement =
       readonly keeps: boolean;
     };
 
-/** A container being followed, and the cpuset the runtime was last told; "" when that is not known. */
+/** What the containers of a node need of the world. */
+export interface ContainersPorts {
+  /** The NUMA nodes whose memory is local to CPUs; none by default. */
+  readonly findMemoryNodes?: (cpus: CpuSet) => NodeSet;
+  readonly onFinding?: (finding: SynchronizeFinding) => void;
+}
+
+/** A container being followed, and the cpuset the runtime was last told, as `describePlace`; "" when that is not known. */
 interface FollowedContainer {
   facts: ContainerFacts;
   placement: Placement;
@@ -41,6 +56,16 @@ interface FollowedContainer {
 }
 
 const SHARED: Placement = { kind: 'shared' };
+
+/** A place as one text, to be compared. */
+function describePlace(cpus: string, mems: string | undefined): string {
+  return mems === undefined ? cpus : `${cpus} memory ${mems}`;
+}
+
+/** The NUMA nodes that a container's memory is bound to, whatever CPUs of its claims are online. */
+function memoryNodesOf(placement: Placement): NodeSet | undefined {
+  return placement.kind === 'exclusive' ? placement.memoryNodes : undefined;
+}
 
 /**
  * The containers of the node and their cpusets. Every answer comes from memory. Containers with claims get the claims' CPUs,
@@ -50,15 +75,21 @@ const SHARED: Placement = { kind: 'shared' };
 export class Containers {
   readonly #ledger: Ledger;
   readonly #log: Log;
+  readonly #findMemoryNodes: (cpus: CpuSet) => NodeSet;
   readonly #onFinding: (finding: SynchronizeFinding) => void;
   readonly #followed = new Map<string, FollowedContainer>();
   #online: CpuSet | undefined;
   /** CPUs that unverified containers keep. */
   #kept = CpuSet.empty;
 
-  constructor(ledger: Ledger, log: Log, onFinding: (finding: SynchronizeFinding) => void = () => {}) {
+  constructor(
+    ledger: Ledger,
+    log: Log,
+    { findMemoryNodes = () => CpuSet.empty, onFinding = () => {} }: ContainersPorts = {},
+  ) {
     this.#ledger = ledger;
     this.#log = log;
+    this.#findMemoryNodes = findMemoryNodes;
     this.#onFinding = onFinding;
   }
 
@@ -102,9 +133,10 @@ export class Containers {
    * @throws ClaimError when its environment is malformed or names a claim it may not use; the runtime then refuses it.
    */
   create(facts: ContainerFacts): Admission {
-    const exclusive = this.#admit(facts);
-    const placement: Placement = exclusive ? { kind: 'exclusive', cpus: exclusive } : SHARED;
+    const grant = this.#admit(facts);
+    const placement: Placement = grant ? { kind: 'exclusive', ...grant } : SHARED;
     const cpus = this.#cpusOf(placement, this.#sharedPool());
+    const memoryNodes = memoryNodesOf(placement);
     if (cpus.isEmpty) {
       throw new ClaimError(
         'SharedPoolEmpty',
@@ -115,14 +147,16 @@ export class Containers {
     // An update of the container being created would make its creation fail.
     this.#followed.delete(facts.id);
     const updates = this.takeDueUpdates();
-    this.#followed.set(facts.id, { facts, placement, told: cpus.toString() });
+    const told = describePlace(cpus.toString(), memoryNodes?.toString());
+    this.#followed.set(facts.id, { facts, placement, told });
     this.#log.info('container placed', {
       container: describeContainer(facts),
       cpus: cpus.toString(),
-      ...(exclusive && { claims: this.#nameClaims(facts) }),
+      ...(memoryNodes && { memoryNodes: memoryNodes.toString() }),
+      ...(grant && { claims: this.#nameClaims(facts) }),
       updates: updates.length,
     });
-    return { cpus, updates };
+    return { cpus, memoryNodes, updates };
   }
 
   /** The container runs: from now on it has a process. */
@@ -170,7 +204,9 @@ export class Containers {
         this.#onFinding('missed');
         this.#log.warn('container had been created without the driver', { container: describeContainer(facts) });
       }
-      this.#followed.set(facts.id, { facts, placement: this.#placeRunning(facts), told: facts.cpus });
+      const placement = this.#placeRunning(facts);
+      const told = describePlace(facts.cpus, memoryNodesOf(placement) && facts.mems);
+      this.#followed.set(facts.id, { facts, placement, told });
     }
     const updates = this.takeDueUpdates();
     this.#log.info('containers synchronised', { containers: list.length, missed, updates: updates.length });
@@ -197,11 +233,12 @@ export class Containers {
     const updates: CpusetUpdate[] = [];
     for (const [containerId, container] of this.#followed) {
       const cpus = this.#cpusOf(container.placement, pool);
-      const text = cpus === pool ? poolText : cpus.toString();
+      const memoryNodes = memoryNodesOf(container.placement);
+      const text = cpus === pool && !memoryNodes ? poolText : describePlace(cpus.toString(), memoryNodes?.toString());
       // An empty set would tell the runtime nothing.
       if (text === container.told || cpus.isEmpty) continue;
       container.told = text;
-      updates.push({ containerId, cpus });
+      updates.push({ containerId, cpus, memoryNodes });
     }
     return updates;
   }
@@ -211,8 +248,9 @@ export class Containers {
    * overtook meanwhile, because nobody knows which of the two the runtime heard last.
    */
   settleUpdates(updates: readonly CpusetUpdate[], { applied }: { applied: boolean }): void {
-    for (const { containerId, cpus } of updates) {
-      if (!applied || this.#followed.get(containerId)?.told !== cpus.toString()) this.forgetTold(containerId);
+    for (const { containerId, cpus, memoryNodes } of updates) {
+      const text = describePlace(cpus.toString(), memoryNodes?.toString());
+      if (!applied || this.#followed.get(containerId)?.told !== text) this.forgetTold(containerId);
     }
   }
 
@@ -224,7 +262,7 @@ export class Containers {
 
   #describe({ facts, placement }: FollowedContainer, pool: CpuSet): DecidedContainer {
     const exclusive = placement.kind === 'exclusive' ? placement.cpus : undefined;
-    return { facts, cpus: this.#cpusOf(placement, pool), exclusive };
+    return { facts, cpus: this.#cpusOf(placement, pool), memoryNodes: memoryNodesOf(placement), exclusive };
   }
 
   /** The claims that a container's environment names, as people know them. */
@@ -258,18 +296,29 @@ export class Containers {
     this.#kept = CpuSet.unionOf(kept);
   }
 
-  /** The CPUs of a container's claims, or undefined when it has none. */
-  #admit(facts: ContainerFacts): CpuSet | undefined {
+  /** What a container's claims give it, or undefined when it has none. */
+  #admit(facts: ContainerFacts): Grant | undefined {
     const wanted = parseClaimEnv(facts.env);
     if (wanted.size === 0) return undefined;
     const { podUid, podNamespace, podName, name } = facts;
-    return this.#ledger.admit(wanted, { podUid, podNamespace, podName, containerName: name });
+    const cpus = this.#ledger.admit(wanted, { podUid, podNamespace, podName, containerName: name });
+    return { cpus, memoryNodes: this.#bindMemory([...wanted.keys()]) };
+  }
+
+  /**
+   * The NUMA nodes of all CPUs of a container's claims, once one of the claims binds memory: the container's threads run on
+   * all of them, and each is to have local memory. Undefined when none does.
+   */
+  #bindMemory(uids: readonly string[]): NodeSet | undefined {
+    const claims = uids.flatMap((uid) => this.#ledger.find(uid) ?? []);
+    if (!claims.some(({ memoryNodes }) => memoryNodes)) return undefined;
+    return CpuSet.unionOf(claims.map(({ cpus, memoryNodes }) => memoryNodes ?? this.#findMemoryNodes(cpus)));
   }
 
   #placeRunning(facts: ContainerFacts, { isLast = false } = {}): Placement {
     try {
-      const exclusive = this.#admit(facts);
-      return exclusive ? { kind: 'exclusive', cpus: exclusive } : SHARED;
+      const grant = this.#admit(facts);
+      return grant ? { kind: 'exclusive', ...grant } : SHARED;
     } catch (error) {
       if (!(error instanceof ClaimError)) throw error;
       if (error.code === 'UnknownClaim' && !isLast) return this.#placeUnverified(facts);

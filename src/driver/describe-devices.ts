@@ -27,7 +27,11 @@ function describeCpus(cpus: readonly Cpu[]): Record<string, MetadataAttribute> {
   };
 }
 
-function describeAssignment({ pool, device: name, cpus }: Assignment, { devices, topology }: Machine): DeviceMetadata {
+function describeAssignment(
+  { pool, device: name, cpus }: Assignment,
+  { memoryNodes }: PreparedClaim,
+  { devices, topology }: Machine,
+): DeviceMetadata {
   const device = devices.byName.get(name);
   const attributes = device ? toSliceDevice(device, topology, { exposePcieRoots: true }).attributes : {};
   const own = topology.cpus.filter(({ cpu }) => cpus.has(cpu));
@@ -39,15 +43,17 @@ function describeAssignment({ pool, device: name, cpus }: Assignment, { devices,
       // The reference's name for how many CPUs of a group the claim got.
       'dra.cpu/allocatedNumCPUs': { int: cpus.size },
       ...(cpus.isEmpty ? {} : { 'dra.cpu/cpuset': { string: cpus.toString() }, ...describeCpus(own) }),
+      ...(memoryNodes && { 'dra.cpu/memoryNodeIDs': { ints: memoryNodes.toArray() } }),
     },
   };
 }
 
 /** What the containers of a claim are told of its devices, by request: the devices' attributes and their CPUs. */
-export function describeDevices({ assignments }: PreparedClaim, machine: Machine): DescribedRequest[] {
+export function describeDevices(claim: PreparedClaim, machine: Machine): DescribedRequest[] {
+  const { assignments } = claim;
   const requests = [...new Set(assignments.map(({ request }) => request))];
   return requests.map((request) => ({
     request,
-    devices: assignments.filter((one) => one.request === request).map((one) => describeAssignment(one, machine)),
+    devices: assignments.filter((one) => one.request === request).map((one) => describeAssignment(one, claim, machine)),
   }));
 }

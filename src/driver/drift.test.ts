@@ -5,6 +5,7 @@ import { formatClaimEnv } from '../claims/claim-env.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
+import type { ContainerPlace } from './container.ts';
 import { Containers } from './containers.ts';
 import { DriftWatch, judgeDrift } from './drift.ts';
 import { containerFacts, preparedClaim } from './testing/fixtures.ts';
@@ -19,43 +20,71 @@ for (const [wanted, configured, effective, verdict] of [
 ] as const) {
   test(`judgeDrift: wanted ${wanted}, configured ${configured}, effective ${effective} is ${verdict}`, () => {
     const reading = { configured: parseCpuList(configured), effective: parseCpuList(effective) };
-    assert.equal(judgeDrift(parseCpuList(wanted), reading), verdict);
+    assert.equal(judgeDrift({ cpus: parseCpuList(wanted), memoryNodes: undefined }, reading), verdict);
   });
 }
 
-/** A node with a kernel: a map of container id to CPU list, changed by updates unless `obeys` is false. */
+for (const [wanted, configured, effective, verdict] of [
+  ['0', '0', '0', 'none'],
+  ['0', '0-1', '0-1', 'wide'],
+  ['0-1', '0', '0', 'other'],
+  ['0-1', '0-1', '0', 'limited'],
+  [undefined, '0-1', '0-1', 'none'],
+  ['0', undefined, undefined, 'none'],
+] as const) {
+  test(`judgeDrift: memory wanted on ${wanted}, configured ${configured}, effective ${effective} is ${verdict}`, () => {
+    const cpus = parseCpuList('2-3');
+    const memoryNodes = configured && { configured: parseCpuList(configured), effective: parseCpuList(effective) };
+    const place = { cpus, memoryNodes: wanted === undefined ? undefined : parseCpuList(wanted) };
+    assert.equal(
+      judgeDrift(place, { configured: cpus, effective: cpus, ...(memoryNodes && { memoryNodes }) }),
+      verdict,
+    );
+  });
+}
+
+/** A node with a kernel: maps of container id to CPU list and to memory nodes, changed by updates unless `obeys` is false. */
 function newNode() {
   const ledger = new Ledger({ allocatable: CpuSet.range(0, 7), reserved: CpuSet.empty });
   const containers = new Containers(ledger, silentLog);
   const kernel = new Map<string, string>();
+  const memory = new Map<string, string>();
   const state = { obeys: true, online: '0-7', pushed: 0 };
   const outcomes: string[] = [];
+  const obey = (id: string, { cpus, memoryNodes }: ContainerPlace) => {
+    kernel.set(id, cpus.toString());
+    if (memoryNodes) memory.set(id, memoryNodes.toString());
+  };
   const watch = new DriftWatch(containers, {
     readCpuset: async ({ id }) => {
       const text = kernel.get(id);
       if (text === 'unreadable') throw new RangeError('EACCES');
-      return text === undefined
-        ? undefined
-        : { configured: parseCpuList(text), effective: parseCpuList(text).intersection(parseCpuList(state.online)) };
+      if (text === undefined) return undefined;
+      const nodes = parseCpuList(memory.get(id) ?? '0-1');
+      return {
+        configured: parseCpuList(text),
+        effective: parseCpuList(text).intersection(parseCpuList(state.online)),
+        memoryNodes: { configured: nodes, effective: nodes },
+      };
     },
     readOnline: () => parseCpuList(state.online),
     push: async () => {
-      for (const { containerId, cpus } of containers.takeDueUpdates()) {
+      for (const update of containers.takeDueUpdates()) {
         state.pushed += 1;
-        if (state.obeys) kernel.set(containerId, cpus.toString());
+        if (state.obeys) obey(update.containerId, update);
       }
     },
     onOutcome: (outcome) => outcomes.push(outcome),
     log: silentLog,
   });
-  const create = (id: string, claim?: string) => {
-    if (claim !== undefined) ledger.reserve(preparedClaim(id, claim));
+  const create = (id: string, claim?: string, options: { memoryNodes?: string } = {}) => {
+    if (claim !== undefined) ledger.reserve(preparedClaim(id, claim, options));
     const env = claim === undefined ? [] : [formatClaimEnv(id, parseCpuList(claim))];
-    const { cpus, updates } = containers.create(containerFacts(id, { env }));
-    kernel.set(id, cpus.toString());
-    for (const update of updates) kernel.set(update.containerId, update.cpus.toString());
+    const admission = containers.create(containerFacts(id, { env }));
+    obey(id, admission);
+    for (const update of admission.updates) obey(update.containerId, update);
   };
-  return { containers, kernel, state, outcomes, watch, create };
+  return { containers, kernel, memory, state, outcomes, watch, create };
 }
 
 test('DriftWatch N13: an update that the runtime failed without a word is repaired and counted', async () => {
@@ -126,4 +155,30 @@ test('DriftWatch counts what it cannot read', async () => {
   kernel.delete('b');
   const { checked, unreadable, drifted } = await watch.check();
   assert.deepEqual([checked, unreadable, drifted], [1, 2, []]);
+});
+
+test('DriftWatch binds memory again that somebody let go, and leaves memory alone that is not bound', async () => {
+  const { memory, state, outcomes, watch, create } = newNode();
+  create('web');
+  create('db', '2-3', { memoryNodes: '1' });
+  memory.set('web', '0');
+  memory.set('db', '0-1');
+  await watch.check();
+  const { drifted } = await watch.check();
+  assert.deepEqual(
+    drifted.map((one) => `${one.id} ${one.verdict}: ${one.state}`),
+    ['db wide: has its memory on NUMA nodes 0-1 instead of 1'],
+  );
+  await watch.check();
+  assert.deepEqual([memory.get('db'), memory.get('web'), outcomes, state.pushed], ['1', '0', ['repaired'], 1]);
+});
+
+test('DriftWatch tells CPUs and memory together', async () => {
+  const { kernel, memory, watch, create } = newNode();
+  create('db', '2-3', { memoryNodes: '1' });
+  kernel.set('db', '0-7');
+  memory.set('db', '0');
+  await watch.check();
+  const [drifted] = (await watch.check()).drifted;
+  assert.equal(drifted?.state, 'runs on CPUs 0-7 instead of 2-3 and has its memory on NUMA nodes 0 instead of 1');
 });

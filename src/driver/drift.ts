@@ -1,14 +1,20 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { errorText, type Log } from '../lib/log.ts';
-import { type ContainerFacts, describeContainer, type DecidedContainer } from './container.ts';
+import { type ContainerFacts, type ContainerPlace, describeContainer, type DecidedContainer } from './container.ts';
 import type { Containers } from './containers.ts';
 
-/** A container's cpuset as its cgroup has it. */
-export interface CpusetReading {
+/** A set of CPUs or of NUMA nodes as a cgroup has it. */
+interface SetReading {
   /** What was asked for. */
   readonly configured: CpuSet;
   /** What the kernel makes of it: without offline CPUs and within the parent's, or all of the parent's when nothing is left. */
   readonly effective: CpuSet;
+}
+
+/** A container's cpuset as its cgroup has it. */
+export interface CpusetReading extends SetReading {
+  /** The NUMA nodes of its memory; undefined where the cgroup does not tell. */
+  readonly memoryNodes?: SetReading | undefined;
 }
 
 /**
@@ -17,11 +23,34 @@ export interface CpusetReading {
  */
 export type DriftVerdict = 'none' | 'limited' | 'wide' | 'other';
 
-/** Compares a container's real cpuset with the wanted one, which holds online CPUs only. */
-export function judgeDrift(wanted: CpuSet, { configured, effective }: CpusetReading): DriftVerdict {
+function judgeSet(wanted: CpuSet, { configured, effective }: SetReading): DriftVerdict {
   if (effective.equals(wanted)) return 'none';
   if (!effective.isSubsetOf(wanted)) return 'wide';
   return configured.equals(wanted) ? 'limited' : 'other';
+}
+
+/** Verdicts, the one that asks for most first. */
+const BY_GRAVITY = ['wide', 'other', 'limited', 'none'] as const satisfies readonly DriftVerdict[];
+
+/**
+ * Compares a container's real cpuset with the wanted one, which holds online CPUs only: the graver of what is to be said of
+ * its CPUs and of its memory, where that is bound.
+ */
+export function judgeDrift({ cpus, memoryNodes }: ContainerPlace, reading: CpusetReading): DriftVerdict {
+  const verdicts = [judgeSet(cpus, reading)];
+  if (memoryNodes && reading.memoryNodes) verdicts.push(judgeSet(memoryNodes, reading.memoryNodes));
+  return BY_GRAVITY.find((verdict) => verdicts.includes(verdict)) ?? 'none';
+}
+
+/** Where a container is and is not meant to be: "runs on CPUs 0-7 instead of 2-3". */
+function describeDrift({ cpus, memoryNodes }: ContainerPlace, reading: CpusetReading): string {
+  const parts: string[] = [];
+  if (!reading.effective.equals(cpus)) parts.push(`runs on CPUs ${reading.effective} instead of ${cpus}`);
+  const real = reading.memoryNodes?.effective;
+  if (memoryNodes && real && !real.equals(memoryNodes)) {
+    parts.push(`has its memory on NUMA nodes ${real} instead of ${memoryNodes}`);
+  }
+  return parts.join(' and ');
 }
 
 /** A container that is not where it is meant to be. */
@@ -31,6 +60,8 @@ export interface DriftedContainer {
   readonly verdict: Exclude<DriftVerdict, 'none'>;
   readonly wanted: CpuSet;
   readonly effective: CpuSet;
+  /** The same for people, its memory included: "runs on CPUs 0-7 instead of 2-3". */
+  readonly state: string;
 }
 
 /** A container with a claim of which CPUs are offline. */
@@ -127,22 +158,26 @@ export class DriftWatch {
   }
 
   /** Moves a container one stage on; it is returned when it was found in two rounds. */
-  #judge({ facts, cpus }: DecidedContainer, reading: CpusetReading): DriftedContainer | undefined {
+  #judge(decided: DecidedContainer, reading: CpusetReading): DriftedContainer | undefined {
+    const { facts, cpus, memoryNodes } = decided;
     const { id } = facts;
-    const verdict = judgeDrift(cpus, reading);
+    const verdict = judgeDrift(decided, reading);
     const before = this.#stages.get(id);
     if (verdict === 'none') {
       this.#stages.delete(id);
-      if (before && before.stage !== 'noticed') this.#report('repaired', facts, cpus, reading);
+      if (before && before.stage !== 'noticed') this.#report('repaired', decided, reading);
       return undefined;
     }
-    const isSame = before?.wanted === cpus.toString();
+    const wanted = `${cpus} ${memoryNodes ?? ''}`;
+    const isSame = before?.wanted === wanted;
     const stage = this.#nextStage(isSame ? before.stage : undefined, verdict);
-    this.#stages.set(id, { wanted: cpus.toString(), stage });
+    this.#stages.set(id, { wanted, stage });
     if (stage === 'noticed') return undefined;
-    if (stage === 'failed' && before?.stage !== 'failed') this.#report('failed', facts, cpus, reading);
+    if (stage === 'failed' && before?.stage !== 'failed') this.#report('failed', decided, reading);
     if (verdict !== 'limited') this.#containers.forgetTold(id);
-    return { container: describeContainer(facts), id, verdict, wanted: cpus, effective: reading.effective };
+    const { effective } = reading;
+    const state = describeDrift(decided, reading);
+    return { container: describeContainer(facts), id, verdict, wanted: cpus, effective, state };
   }
 
   #nextStage(before: Stage | undefined, verdict: DriftVerdict): Stage {
@@ -150,16 +185,20 @@ export class DriftWatch {
     return before === 'noticed' && verdict !== 'limited' ? 'repairing' : 'failed';
   }
 
-  #report(outcome: DriftOutcome, facts: ContainerFacts, cpus: CpuSet, { configured, effective }: CpusetReading): void {
+  #report(outcome: DriftOutcome, { facts, cpus, memoryNodes }: DecidedContainer, reading: CpusetReading): void {
     this.#ports.onOutcome(outcome);
     const fields = {
       container: describeContainer(facts),
       wanted: cpus.toString(),
-      configured: configured.toString(),
-      effective: effective.toString(),
+      configured: reading.configured.toString(),
+      effective: reading.effective.toString(),
+      ...(memoryNodes && {
+        wantedMemory: memoryNodes.toString(),
+        effectiveMemory: reading.memoryNodes?.effective.toString(),
+      }),
     };
-    if (outcome === 'repaired') this.#ports.log.warn('container had other CPUs than decided; repaired', fields);
-    else this.#ports.log.error('container has other CPUs than decided, and keeps them', fields);
+    if (outcome === 'repaired') this.#ports.log.warn('container had another cpuset than decided; repaired', fields);
+    else this.#ports.log.error('container has another cpuset than decided, and keeps it', fields);
   }
 
   #findCrippled(online: CpuSet): CrippledContainer[] {

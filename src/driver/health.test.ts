@@ -21,6 +21,7 @@ const container: ContainerFacts = {
   podName: 'db',
   env: ['DRA_CPUSET_a=2-3'],
   cpus: '2-3',
+  mems: '',
   pid: 7,
   cgroupsPath: '',
 };
@@ -56,6 +57,7 @@ test('judgeHealth blames the device of a drifted container', () => {
     verdict: 'wide',
     wanted: CPUS_A,
     effective: parseCpuList('0-7'),
+    state: 'runs on CPUs 0-7 instead of 2-3',
   } as const;
   assert.deepEqual(
     summarize({ drift: { checked: 1, unreadable: 0, drifted: [drifted], crippled: [] } })[0],

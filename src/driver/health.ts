@@ -53,10 +53,10 @@ function collectFaults({ claims, containers, online, drift }: HealthFacts): Map<
     if (!offline.isEmpty) blame(claim, `CPUs ${offline} of claim ${describeClaim(claim)} are offline`, offline);
   }
   const uidsById = new Map(containers.map(({ facts }) => [facts.id, claimsOf(facts)]));
-  for (const { id, container, wanted, effective } of drift?.drifted ?? []) {
+  for (const { id, container, state } of drift?.drifted ?? []) {
     const uids = uidsById.get(id) ?? [];
     for (const claim of claims.filter(({ uid }) => uids.includes(uid))) {
-      blame(claim, `container ${container} runs on CPUs ${effective} instead of ${wanted}`);
+      blame(claim, `container ${container} ${state}`);
     }
   }
   return faults;

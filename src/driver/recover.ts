@@ -19,6 +19,7 @@ function toPreparedClaim(record: ClaimRecord): PreparedClaim {
     name: record.name ?? record.uid,
     assignments,
     cpus: parseCpuList(record.cpus),
+    ...(record.memoryNodes !== undefined && { memoryNodes: parseCpuList(record.memoryNodes) }),
   };
 }
 

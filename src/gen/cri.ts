@@ -103,6 +103,7 @@ export interface LinuxContainerResources {
   cpuQuota: bigint;
   cpuShares: bigint;
   cpusetCpus: string;
+  cpusetMems: string;
 }
 
 export interface LinuxContainerSecurityContext {
@@ -987,7 +988,7 @@ export const KeyValue: MessageFns<KeyValue> = {
 };
 
 function createBaseLinuxContainerResources(): LinuxContainerResources {
-  return { cpuPeriod: 0n, cpuQuota: 0n, cpuShares: 0n, cpusetCpus: "" };
+  return { cpuPeriod: 0n, cpuQuota: 0n, cpuShares: 0n, cpusetCpus: "", cpusetMems: "" };
 }
 
 export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
@@ -1012,6 +1013,9 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
     }
     if (message.cpusetCpus !== "") {
       writer.uint32(50).string(message.cpusetCpus);
+    }
+    if (message.cpusetMems !== "") {
+      writer.uint32(58).string(message.cpusetMems);
     }
     return writer;
   },
@@ -1059,6 +1063,14 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
             }
 
             message.cpusetCpus = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cpusetMems = reader.string();
             continue;
           }
         }

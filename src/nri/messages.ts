@@ -17,25 +17,37 @@ export function newMessage<T>(type: { decode(bytes: Uint8Array): T }, fields: Pa
   return { ...type.decode(NO_BYTES), ...fields };
 }
 
-function cpusetResources(cpus: string): LinuxResources {
-  return newMessage(LinuxResources, { cpu: newMessage(LinuxCPU, { cpus }) });
+/** A container's CPUs and the NUMA nodes of its memory, both Linux lists; "" changes nothing. */
+export interface Cpuset {
+  readonly cpus: string;
+  readonly mems?: string;
 }
 
-/** Gives the container being created a cpuset: a Linux CPU list. "" would change nothing. */
-export function cpusetAdjustment(cpus: string): ContainerAdjustment {
-  const linux = newMessage(LinuxContainerAdjustment, { resources: cpusetResources(cpus) });
+function cpusetResources(cpuset: string | Cpuset): LinuxResources {
+  const { cpus, mems = '' } = typeof cpuset === 'string' ? { cpus: cpuset } : cpuset;
+  return newMessage(LinuxResources, { cpu: newMessage(LinuxCPU, { cpus, mems }) });
+}
+
+/** Gives the container being created a cpuset: a Linux CPU list, or one with memory nodes. "" would change nothing. */
+export function cpusetAdjustment(cpuset: string | Cpuset): ContainerAdjustment {
+  const linux = newMessage(LinuxContainerAdjustment, { resources: cpusetResources(cpuset) });
   return newMessage(ContainerAdjustment, { linux });
 }
 
 /**
- * Gives another container a cpuset: a Linux CPU list. "" would change nothing. With `ignoreFailure` the runtime goes on
- * when it cannot.
+ * Gives another container a cpuset: a Linux CPU list, or one with memory nodes. "" would change nothing. With `ignoreFailure`
+ * the runtime goes on when it cannot.
  */
-export function cpusetUpdate(containerId: string, cpus: string, ignoreFailure = false): ContainerUpdate {
-  return newMessage(ContainerUpdate, { containerId, linux: { resources: cpusetResources(cpus) }, ignoreFailure });
+export function cpusetUpdate(containerId: string, cpuset: string | Cpuset, ignoreFailure = false): ContainerUpdate {
+  return newMessage(ContainerUpdate, { containerId, linux: { resources: cpusetResources(cpuset) }, ignoreFailure });
 }
 
 /** The cpuset that the runtime has for a container, a Linux CPU list; "" when it has none and every CPU may be used. */
 export function containerCpus(container: Container): string {
   return container.linux?.resources?.cpu?.cpus ?? '';
+}
+
+/** The NUMA nodes that the runtime binds a container's memory to, a Linux list; "" when memory may come from every node. */
+export function containerMems(container: Container): string {
+  return container.linux?.resources?.cpu?.mems ?? '';
 }

@@ -98,6 +98,7 @@ function assembleTopology(given: readonly Cpu[]): CpuTopology {
     numaNodes: groupCpus(cpus, ({ numaNode }) => numaNode).map(([numaNode, set]) => ({
       numaNode,
       cpus: set,
+      hasMemory: undefined,
       distances: undefined,
     })),
     pcieRoots: [],

@@ -141,6 +141,9 @@ function addNodes(tree: TreeBuilder, topology: CpuTopology): void {
   tree.add(`${NODE}/online`, all);
   tree.add(`${NODE}/possible`, all);
   tree.add(`${NODE}/has_cpu`, CpuSet.from(withCpus).toString());
+  const withMemory = topology.numaNodes.filter(({ hasMemory }) => hasMemory).map(({ numaNode }) => numaNode);
+  const isTold = topology.numaNodes.some(({ hasMemory }) => hasMemory !== undefined);
+  if (isTold) tree.add(`${NODE}/has_memory`, CpuSet.from(withMemory).toString());
 }
 
 /** The PMUs by which Linux tells the cores of a hybrid processor apart. */

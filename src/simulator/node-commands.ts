@@ -26,7 +26,7 @@ export type NodeCommand =
 
 /** A container as the node's process tells of it. */
 export interface ContainerReport
-  extends Pick<ContainerStatus, 'name' | 'podName' | 'podNamespace' | 'state' | 'attempt' | 'cpus'> {
+  extends Pick<ContainerStatus, 'name' | 'podName' | 'podNamespace' | 'state' | 'attempt' | 'cpus' | 'mems'> {
   readonly pid?: number;
   /** Where it may run, as the kernel says; absent when it does not run. */
   readonly actual?: string;
@@ -49,11 +49,11 @@ class NodeCommandError extends Error {
 }
 
 async function reportContainer(node: EmbeddedNode, container: ContainerStatus): Promise<ContainerReport> {
-  const { id, name, podName, podNamespace, state, attempt, cpus, pid } = container;
+  const { id, name, podName, podNamespace, state, attempt, cpus, mems, pid } = container;
   // It may end at any moment.
   const actual: CpuSet | undefined =
     state === 'running' ? await node.runtime.actualCpus(id).catch(() => undefined) : undefined;
-  const facts = { name, podName, podNamespace, state, attempt, cpus };
+  const facts = { name, podName, podNamespace, state, attempt, cpus, mems };
   return { ...facts, ...(pid === undefined ? {} : { pid }), ...(actual ? { actual: actual.toString() } : {}) };
 }
 

@@ -1,5 +1,5 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import type { NumaNode } from '../topology/topology.ts';
+import type { NodeSet, NumaNode } from '../topology/topology.ts';
 import { listNumbered } from './cpu-lists.ts';
 import { CPU_DIRECTORY, NODE_DIRECTORY, type SysfsReader } from './sysfs-reader.ts';
 import { readFirstSet } from './topology-directory.ts';
@@ -13,6 +13,14 @@ function readDistances(reader: SysfsReader, path: string, count: number): readon
   if (distances.length === count && distances.every((distance) => distance > 0)) return distances;
   reader.report(path, `is ${JSON.stringify(text)}; want ${count} distances, one for each node`);
   return undefined;
+}
+
+/**
+ * The nodes that have memory: `has_memory` (Documentation/ABI/stable/sysfs-devices-node, Linux 6.18), before 3.8 the file of
+ * those with memory that every kernel can use; undefined where neither is there.
+ */
+function readNodesWithMemory(reader: SysfsReader): NodeSet | undefined {
+  return reader.readList(`${NODE_DIRECTORY}/has_memory`) ?? reader.readList(`${NODE_DIRECTORY}/has_normal_memory`);
 }
 
 /** The nodes whose `nodeM` entry a CPU's own directory has. */
@@ -47,12 +55,14 @@ function placeUnlisted(reader: SysfsReader, nodes: readonly NumaNode[], unlisted
 export function readNumaNodes(reader: SysfsReader, online: CpuSet): NumaNode[] {
   const ids = listNumbered(reader.listDirectory(NODE_DIRECTORY), 'node');
   if (ids.length === 0) return [];
+  const withMemory = readNodesWithMemory(reader);
   const nodes = ids.map((numaNode) => {
     const directory = `${NODE_DIRECTORY}/node${numaNode}`;
     const cpus = readFirstSet(reader, { directory, files: NODE_SET_FILES })?.cpus ?? CpuSet.empty;
     return {
       numaNode,
       cpus: cpus.intersection(online),
+      hasMemory: withMemory?.has(numaNode),
       distances: readDistances(reader, `${directory}/distance`, ids.length),
     };
   });

@@ -205,8 +205,8 @@ test('readTopology trusts a mask more than a list: Linux cuts a long one at the 
 test('readTopology has one node 0 with every CPU where there are no node directories', () => {
   const { numaNodes, cpus, problems } = readEdited('pack:2 core:2', { remove: /^node\/|\/node\d+$/ });
   assert.deepEqual(
-    numaNodes.map(({ numaNode, cpus: own, distances }) => [numaNode, `${own}`, distances]),
-    [[0, '0-3', undefined]],
+    numaNodes.map(({ numaNode, cpus: own, hasMemory, distances }) => [numaNode, `${own}`, hasMemory, distances]),
+    [[0, '0-3', undefined, undefined]],
   );
   assert.deepEqual([cpus.every(({ numaNode }) => numaNode === 0), problems], [true, []]);
 });
@@ -236,6 +236,26 @@ test('readTopology keeps nodes without CPUs, sparse node ids and distances', () 
     ],
   );
 });
+
+for (const [what, set, wanted] of [
+  ['has_memory', {}, [true, true]],
+  [
+    'has_memory, whatever has_normal_memory says',
+    { 'node/has_memory': '1', 'node/has_normal_memory': '0' },
+    [false, true],
+  ],
+  [
+    'has_normal_memory of older kernels',
+    { 'node/has_memory': undefined, 'node/has_normal_memory': '0' },
+    [true, false],
+  ],
+  ['neither', { 'node/has_memory': undefined }, [undefined, undefined]],
+] as const) {
+  test(`readTopology reads which nodes have memory from ${what}`, () => {
+    const { numaNodes, problems } = readEdited('numa:2 core:2', { set });
+    assert.deepEqual([numaNodes.map(({ hasMemory }) => hasMemory), problems], [wanted, []]);
+  });
+}
 
 test('readTopology gives a CPU of overlapping nodes to the lowest, and reports the overlap', () => {
   const topology = readEdited('numa:2 core:2', { set: { 'node/node1/cpulist': '1-3' } });

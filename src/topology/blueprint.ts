@@ -94,6 +94,7 @@ function buildNodes(
   return ids.map((numaNode) => ({
     numaNode,
     cpus: groups.find(({ id }) => id === numaNode)?.cpus ?? CpuSet.empty,
+    hasMemory: true,
     distances: ids.map((other) => distance(numaNode, other)),
   }));
 }

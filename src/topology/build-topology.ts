@@ -22,7 +22,7 @@ function mapToOrdinal(groups: readonly { readonly cpus: CpuSet }[]): Map<number,
  * CPUs. A machine without nodes has node 0 (`CONFIG_NUMA=n` kernels show no node directory).
  */
 function partitionNodes(nodes: readonly NumaNode[], cpus: CpuSet): NumaNode[] {
-  if (nodes.length === 0) return [{ numaNode: 0, cpus, distances: undefined }];
+  if (nodes.length === 0) return [{ numaNode: 0, cpus, hasMemory: undefined, distances: undefined }];
   let left = cpus;
   const parts = nodes
     .toSorted((a, b) => a.numaNode - b.numaNode)

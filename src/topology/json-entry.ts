@@ -62,6 +62,13 @@ export class JsonEntry {
     return values.find((one) => one === value) ?? this.fail(key, `one of ${values.join(', ')}`);
   }
 
+  /** Undefined where the key is absent. */
+  optionalFlag(key: string): boolean | undefined {
+    const value = this.#fields[key];
+    if (value === undefined || typeof value === 'boolean') return value;
+    return this.fail(key, 'true or false');
+  }
+
   numbers(key: string): readonly number[] | undefined {
     const value = this.#fields[key];
     if (value === undefined) return undefined;

@@ -17,6 +17,20 @@ test('topologyFromJson reads back what topologyToJson prints, of any machine', (
   );
 });
 
+test('topologyFromJson reads back which NUMA nodes have memory', () => {
+  for (const hasMemory of [true, false, undefined]) {
+    const topology = topologyFromJson({
+      cpus: [{ cpu: 0, core: 0, socket: 0, numaNode: 1 }],
+      numaNodes: [{ numaNode: 1, hasMemory }],
+    });
+    assert.deepEqual(
+      topology.numaNodes.map((node) => node.hasMemory),
+      [hasMemory],
+    );
+    assert.deepEqual(topologyFromJson(print(topologyToJson(topology))), topology);
+  }
+});
+
 test('topologyToJson prints the keys of the contract and leaves out what is not known', () => {
   const topology = topologyFromJson({ cpus: [{ cpu: 0, core: 0, socket: 3, numaNode: 1 }], problems: [] });
   const { apiVersion, kind, cpus, sockets, cores, l3Caches, numaNodes, offline, isolated, pcieRoots, problems } = print(
@@ -72,6 +86,11 @@ const mistakes: [name: string, json: unknown, message: RegExp][] = [
   ['a missing node', { cpus: [{ ...row, numaNode: undefined }] }, /"numaNode" of entry 0 of "cpus" is absent/],
   ['a core type of its own', { cpus: [{ ...row, coreType: 'big' }] }, /is "big"; want one of standard, p-core, e-core/],
   ['no CPU list', { cpus: [row], offline: '0-' }, /"offline" of the document is "0-"; want a CPU list/],
+  [
+    'memory of another kind',
+    { cpus: [row], numaNodes: [{ numaNode: 0, hasMemory: 'yes' }] },
+    /"hasMemory" of entry 0 of "numaNodes" is "yes"; want true or false/,
+  ],
   [
     'distances of another kind',
     { cpus: [row], numaNodes: [{ numaNode: 0, distances: ['10'] }] },

@@ -64,14 +64,13 @@ function readL3Caches(document: JsonEntry, rows: readonly CpuRow[]): L3Group[] {
 
 function readNumaNodes(document: JsonEntry, rows: readonly CpuRow[]): NumaNode[] {
   const cpusOf = new Map(groupRows(rows, ({ numaNode }) => numaNode).map(({ id, cpus }) => [id, cpus]));
-  const distancesOf = new Map(
-    document.entries('numaNodes').map((entry) => [entry.id('numaNode'), entry.numbers('distances')]),
-  );
-  const ids = new Set([...rows.map(({ numaNode }) => numaNode), ...distancesOf.keys()]);
+  const described = new Map(document.entries('numaNodes').map((entry) => [entry.id('numaNode'), entry]));
+  const ids = new Set([...rows.map(({ numaNode }) => numaNode), ...described.keys()]);
   return [...ids].map((numaNode) => ({
     numaNode,
     cpus: cpusOf.get(numaNode) ?? CpuSet.empty,
-    distances: distancesOf.get(numaNode),
+    hasMemory: described.get(numaNode)?.optionalFlag('hasMemory'),
+    distances: described.get(numaNode)?.numbers('distances'),
   }));
 }
 

@@ -49,10 +49,15 @@ export interface L3Cache {
   readonly sizeKiB: number | undefined;
 }
 
+/** Numbers of NUMA nodes: a set as one of CPUs is, and with the same text, a Linux list. */
+export type NodeSet = CpuSet;
+
 /** A NUMA node; one without CPUs (memory only) has the empty set. */
 export interface NumaNode {
   readonly numaNode: number;
   readonly cpus: CpuSet;
+  /** Listed in `node/has_memory`; undefined where the kernel does not tell. */
+  readonly hasMemory: boolean | undefined;
   /** ACPI SLIT distances to every node, in ascending order of node id; undefined where the kernel gives none. */
   readonly distances: readonly number[] | undefined;
 }

@@ -4,6 +4,11 @@ import type { ClaimName } from './driver-process.ts';
 
 const NAMESPACE = 'shop';
 
+/** Opaque parameters of a claim as its allocation carries them. */
+function configOf(cpuConfig: object): object {
+  return { source: 'FromClaim', opaque: { driver: 'dra.cpu', parameters: { apiVersion: 'v1alpha1', cpuConfig } } };
+}
+
 /** An API server with one node, and claims that a scheduler would have allocated there. */
 export class Cluster {
   readonly nodeName = 'node-a';
@@ -32,8 +37,16 @@ export class Cluster {
     return items.flatMap((slice) => (slice as { spec?: { devices?: { name: string }[] } }).spec?.devices ?? []);
   }
 
-  /** A claim of `cpus` CPUs of a device, allocated and reserved for a pod. */
-  allocate(name: string, { cpus, podUid, device }: { cpus: number; podUid: string; device: string }): ClaimName {
+  /** A claim of `cpus` CPUs of a device, allocated and reserved for a pod, with opaque parameters where some are given. */
+  allocate(
+    name: string,
+    {
+      cpus,
+      podUid,
+      device,
+      cpuConfig,
+    }: { cpus: number; podUid: string; device: string; cpuConfig?: object | undefined },
+  ): ClaimName {
     const { store } = this.#server;
     const requests = [
       { name: 'cpus', exactly: { deviceClassName: 'dra.cpu', capacity: { requests: { 'dra.cpu/cpu': `${cpus}` } } } },
@@ -52,7 +65,7 @@ export class Cluster {
       consumedCapacity: { 'dra.cpu/cpu': `${cpus}` },
     };
     const status = {
-      allocation: { devices: { results: [result] } },
+      allocation: { devices: { results: [result], config: cpuConfig ? [configOf(cpuConfig)] : [] } },
       reservedFor: [{ resource: 'pods', name: podUid, uid: podUid }],
     };
     store.update('resourceclaims', { ...claim, status }, { namespace: NAMESPACE, subresource: 'status' });

@@ -21,13 +21,13 @@ function cpus(name: string, count: number): Requests[number] {
   return { name, exactly: { deviceClassName: 'dra.cpu', capacity: { requests: { 'dra.cpu/cpu': `${count}` } } } };
 }
 
-/** A configuration that names the CPUs of requests. */
-function cpuset(list: string, requests: string[]): ClaimConfig {
-  return {
-    requests,
-    opaque: { driver: 'dra.cpu', parameters: { apiVersion: 'v1alpha1', cpuConfig: { cpuset: list } } },
-  };
+/** A configuration of requests, of all where none is named. */
+function configOf(cpuConfig: object, requests: string[] = []): ClaimConfig {
+  return { requests, opaque: { driver: 'dra.cpu', parameters: { apiVersion: 'v1alpha1', cpuConfig } } };
 }
+
+/** A configuration that names the CPUs of requests. */
+const cpuset = (list: string, requests: string[]): ClaimConfig => configOf({ cpuset: list }, requests);
 
 /** Creates a claim of these devices, without a pod. */
 async function createClaim(cluster: LocalCluster, name: string, devices: ResourceClaimSpec['devices']): Promise<void> {
@@ -127,6 +127,38 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
     const cluster = await startCluster(t, { nodeArgs });
     await runClaim(cluster, 'db', { requests: [cpus('cpus', 3)], config: [cpuset('1,5-6', ['cpus'])] });
     assert.equal(await cpusOf(cluster, 'db'), '1,5-6');
+  });
+
+  it('memoryNodes: a container gets memory of the NUMA nodes of its CPUs, also when the driver was away', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    const config = [configOf({ memoryNodes: 'local' })];
+    const onNode1 = cpus('cpus', 2);
+    const selectors = [{ cel: { expression: 'device.attributes["dra.cpu"].numaNodeID == 1' } }];
+    const exactly = { ...onNode1.exactly, deviceClassName: 'dra.cpu', selectors };
+    await runClaim(cluster, 'near', { requests: [{ ...onNode1, exactly }], config });
+    await runClaim(cluster, 'both', {
+      requests: [cpus('left', 2), cpus('right', 2)],
+      constraints: [{ requests: ['left', 'right'], distinctAttribute: 'resource.kubernetes.io/numaNode' }],
+      config: [configOf({ memoryNodes: 'local' }, ['right'])],
+    });
+    await createClaimedPod(cluster, 'any', 2);
+    const memsOf = async (name: string) => (await cluster.waitForContainer(name)).mems;
+    const memory = async () => [await memsOf('near'), await memsOf('both'), await memsOf('any')];
+    assert.deepEqual(await memory(), ['1', '0-1', '']);
+    const near = await cpusOf(cluster, 'near');
+    await cluster.driver?.kill();
+    await waitFor('the runtime to notice', async () => (await cluster.readDriverState()).nriPlugins.length === 0);
+    await cluster.node.call({ do: 'killContainer', pod: 'near', container: 'main' });
+    const missed = await cluster.waitForContainer('near', ({ attempt }) => attempt === 1);
+    assert.equal(missed.mems, '', 'nobody is there to bind it');
+    await cluster.startDriver();
+    await cluster.waitForContainer('near', ({ mems }) => mems === '1');
+    assert.deepEqual([await memory(), await cpusOf(cluster, 'near')], [['1', '0-1', ''], near]);
+    const told = await waitFor('the status of claim near', async () => {
+      const status = (await cluster.api.find('resourceclaims', 'near'))?.status as { devices?: { data: object }[] };
+      return status.devices?.map(({ data }) => (data as { memoryNodes?: number[] }).memoryNodes);
+    });
+    assert.deepEqual(told, [[1]]);
   });
 
   it('T12: whole cores only: the scheduler rounds three CPUs up to two cores', async (t) => {

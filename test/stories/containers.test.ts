@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { parseCpuList } from '../../src/cpuset/parse.ts';
+import { pod } from '../../src/simulator/demo/demo-objects.ts';
 import { waitFor } from '../../src/simulator/local-cluster.ts';
+import { readTopology } from '../../src/sysfs/read-topology.ts';
+import { findMemoryNodes } from '../../src/topology/memory-nodes.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster, startConfigured } from '../local-cluster.ts';
 
 describe('Driver and node as two processes: containers', { skip: skipReason, concurrency: 3 }, () => {
@@ -32,6 +37,24 @@ describe('Driver and node as two processes: containers', { skip: skipReason, con
     assert.equal(await cpusOf(cluster, 'db'), own);
     await createClaimedPod(cluster, 'second', 2);
     assert.ok(areDisjoint(own, await cpusOf(cluster, 'second')));
+  });
+
+  it('memoryNodes: the kernel lets a process have memory of the bound NUMA nodes', async (t) => {
+    // This machine: a container is a process in a cgroup of its own, where cgroups can be made.
+    const cluster = await startCluster(t, { nodeArgs: [] });
+    const { launcher, cpus } = cluster.node.ready;
+    if (!launcher.startsWith('cgroup')) return t.skip(`CPUs are set by ${launcher} here`);
+    if (parseCpuList(cpus).size < 2) return t.skip('this machine has one CPU');
+    const parameters = { apiVersion: 'v1alpha1', cpuConfig: { memoryNodes: 'local' } };
+    const exactly = { deviceClassName: 'dra.cpu', capacity: { requests: { 'dra.cpu/cpu': '1' } } };
+    const devices = { requests: [{ name: 'cpus', exactly }], config: [{ opaque: { driver: 'dra.cpu', parameters } }] };
+    await cluster.api.create('resourceclaims', { metadata: { name: 'db' }, spec: { devices } });
+    await cluster.api.create('pods', pod('db', { resourceClaimName: 'db' }));
+    const { pid, actual = '', mems } = await cluster.waitForContainer('db');
+    const topology = readTopology({ hostRoot: '/', pcieRoots: false });
+    assert.equal(mems, findMemoryNodes(topology, parseCpuList(actual)).toString());
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    if (mems !== '') assert.equal(/^Mems_allowed_list:\s*(\S+)$/m.exec(status)?.[1], mems);
   });
 
   it('P16: init container, sidecar and container of a pod share a claim where that is configured', async (t) => {

@@ -31,6 +31,7 @@ const ANY_GROUP = [
   'pod_with_resource_claim_grouped_mode',
   'pod_with_pod_level_resources',
   'pod_with_placement_policy',
+  'pod_with_local_memory',
 ];
 const MODES: { title: string; config: string; examples: string[]; nodeArgs?: string[] }[] = [
   {
@@ -65,6 +66,9 @@ interface OverlayConfigMap {
 
 /** Where a container of a pod runs. */
 type Place = Map<string, CpuSet>;
+
+/** To which NUMA nodes the memory of each container of a pod is bound. */
+type Memory = ReadonlyMap<string, string>;
 
 function readExample(name: string): KubeObject[] {
   const text = readFileSync(`hack/examples/${name}.yaml`, 'utf8');
@@ -102,16 +106,22 @@ function countClaimed({ spec }: Pod, objects: KubeObject[]): Map<string, number>
   );
 }
 
-async function waitForPlaces(cluster: LocalCluster, { metadata, spec }: Pod): Promise<Place> {
+async function waitForPlaces(
+  cluster: LocalCluster,
+  { metadata, spec }: Pod,
+): Promise<{ places: Place; memory: Memory }> {
   const found: ContainerReport[] = [];
   for (const { name } of spec.containers) {
     found.push(await cluster.waitForContainer(metadata.name, (container) => container.name === name));
   }
-  return new Map(found.map(({ name, actual = '' }) => [name, parseCpuList(actual)]));
+  return {
+    places: new Map(found.map(({ name, actual = '' }) => [name, parseCpuList(actual)])),
+    memory: new Map(found.map(({ name, mems }) => [name, mems])),
+  };
 }
 
 /** What an example promises beyond the number of its CPUs. */
-const PROMISES: Readonly<Record<string, (places: Place) => void>> = {
+const PROMISES: Readonly<Record<string, (places: Place, memory: Memory) => void>> = {
   pod_with_numa_split: (places) => {
     const cpus = places.get('workload-container') ?? CpuSet.empty;
     assert.deepEqual(
@@ -125,6 +135,11 @@ const PROMISES: Readonly<Record<string, (places: Place) => void>> = {
     assert.equal(groupsOf(machine.l3Caches, 'cache-bound').length, 1);
     assert.equal(groupsOf(machine.cores, 'compute-bound').length, 2);
   },
+  pod_with_local_memory: (places, memory) => {
+    const cpus = places.get('memory-bound') ?? CpuSet.empty;
+    const nodes = machine.numaNodes.filter((node) => node.cpus.intersects(cpus)).map(({ numaNode }) => numaNode);
+    assert.deepEqual([memory.get('memory-bound'), memory.get('anywhere')], [nodes.join(), '']);
+  },
 };
 
 async function checkExample(cluster: LocalCluster, name: string): Promise<void> {
@@ -133,7 +148,7 @@ async function checkExample(cluster: LocalCluster, name: string): Promise<void> 
   const taken: CpuSet[] = [];
   for (const podOfExample of ofKind<Pod>(objects, 'Pod')) {
     const claimed = countClaimed(podOfExample, objects);
-    const places = await waitForPlaces(cluster, podOfExample);
+    const { places, memory } = await waitForPlaces(cluster, podOfExample);
     const shared = [...places].filter(([container]) => claimed.get(container) === 0).map(([, cpus]) => cpus);
     const exclusive = [...places].filter(([container]) => claimed.get(container) !== 0).map(([, cpus]) => cpus);
     assert.deepEqual(
@@ -149,7 +164,7 @@ async function checkExample(cluster: LocalCluster, name: string): Promise<void> 
     );
     const left = machine.online.difference(all).difference(parseCpuList(RESERVED));
     for (const cpus of shared) assert.equal(cpus.toString(), left.toString());
-    PROMISES[name]?.(places);
+    PROMISES[name]?.(places, memory);
   }
   for (const { metadata } of ofKind<Pod>(objects, 'Pod')) await cluster.deletePod(metadata.name);
   for (const { metadata } of ofKind(objects, 'ResourceClaim')) {

@@ -36,7 +36,12 @@ export function smtMachine({ nodes = 1, cores = 4 } = {}): CpuTopology {
       cpus: siblingsOf(core),
     })),
     l3Caches: nodeIds.map((node) => ({ l3Cache: node, l3CacheId: node, cpus: cpusOfNode(node), sizeKiB: 32768 })),
-    numaNodes: nodeIds.map((node) => ({ numaNode: node, cpus: cpusOfNode(node), distances: undefined })),
+    numaNodes: nodeIds.map((node) => ({
+      numaNode: node,
+      cpus: cpusOfNode(node),
+      hasMemory: true,
+      distances: undefined,
+    })),
     pcieRoots: [{ pcieRoot: 'pci0000:00', cpus: cpusOfNode(0), numaNode: 0 }],
     online: CpuSet.range(0, coreCount * 2 - 1),
     offline: CpuSet.empty,

@@ -285,6 +285,11 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
     want: [/^error spec\.devices\.config\[0\]\.opaque\.parameters\.cpuConfig\.placement: one of "packed"/],
   },
   {
+    title: 'memory nodes that are no wish',
+    documents: [claimOf({ requests: [four], config: [opaque(v1alpha1({ memoryNodes: 'locale' }))] })],
+    want: [/^error spec\.devices\.config\[0\]\.opaque\.parameters\.cpuConfig\.memoryNodes: one of "any", "local"/],
+  },
+  {
     title: 'a cpuset in a DeviceClass',
     documents: [
       JSON.stringify({

@@ -12,15 +12,21 @@ export function containerFacts(id: string, facts: Partial<ContainerFacts> = {}):
     podName: id,
     env: [],
     cpus: '',
+    mems: '',
     pid: 4711,
     cgroupsPath: '',
     ...facts,
   };
 }
 
-/** A prepared claim with these CPUs. */
-export function preparedClaim(uid: string, list: string): PreparedClaim {
+/** A prepared claim with these CPUs, its memory bound where NUMA nodes are given. */
+export function preparedClaim(
+  uid: string,
+  list: string,
+  { memoryNodes }: { memoryNodes?: string } = {},
+): PreparedClaim {
   const cpus = parseCpuList(list);
   const assignments = [{ request: 'cpus', pool: 'node-a', device: 'cpudevnuma000', shareId: undefined, cpus }];
-  return { uid, namespace: 'shop', name: uid, assignments, cpus };
+  const claim = { uid, namespace: 'shop', name: uid, assignments, cpus };
+  return memoryNodes === undefined ? claim : { ...claim, memoryNodes: parseCpuList(memoryNodes) };
 }

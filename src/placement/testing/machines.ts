@@ -42,6 +42,7 @@ export function machineOf(rows: readonly CpuRow[], distances?: readonly (readonl
     numaNodes: idsOf(({ numaNode }) => numaNode).map((numaNode, i) => ({
       numaNode,
       cpus: setOf((row) => row.numaNode === numaNode),
+      hasMemory: true,
       distances: distances?.[i],
     })),
     pcieRoots: [],

@@ -14,7 +14,17 @@ function podOf(spec: Partial<Pod['spec']>): Pod {
 
 function statusOf(name: string, status: Partial<ContainerStatus>): ContainerStatus {
   const pod = { podUid: 'u', podName: 'p', podNamespace: 'shop' };
-  const common = { id: `${name}-id`, sandboxId: 's', name, image: '', attempt: 0, ...pod, pid: undefined, cpus: '' };
+  const common = {
+    id: `${name}-id`,
+    sandboxId: 's',
+    name,
+    image: '',
+    attempt: 0,
+    ...pod,
+    pid: undefined,
+    cpus: '',
+    mems: '',
+  };
   const ends = { startedAtMs: NOW_MS - 2_000, finishedAtMs: undefined, exitCode: undefined };
   return { ...common, ...ends, state: 'running', ...status };
 }

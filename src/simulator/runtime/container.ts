@@ -22,6 +22,8 @@ export interface ContainerConfig {
   readonly cdiDeviceIds: readonly string[];
   /** A Linux CPU list the kubelet asks for; "" for none. */
   readonly cpusetCpus?: string;
+  /** A Linux list of NUMA nodes the kubelet asks for, as its Memory Manager does; "" for none. */
+  readonly cpusetMems?: string;
   /** Which of the containers of this name in the pod it is, 0 for the first and by default. */
   readonly attempt?: number;
 }
@@ -44,6 +46,8 @@ export interface ContainerRecord {
   state: 'created' | 'running' | 'exited';
   /** The cpuset it was given; "" when every CPU may be used. */
   cpus: string;
+  /** The NUMA nodes its memory is bound to, a Linux list; "" for every node. */
+  mems: string;
   cpuShares: number | undefined;
   launched: LaunchedContainer | undefined;
   startedAtMs: number | undefined;
@@ -67,6 +71,8 @@ export interface ContainerStatus {
   readonly pid: number | undefined;
   /** The cpuset the runtime was told, a Linux CPU list; "" when every CPU may be used. */
   readonly cpus: string;
+  /** The NUMA nodes the runtime was told to bind its memory to, a Linux list; "" for every node. */
+  readonly mems: string;
   /** Unix time, as the next; undefined before it started. */
   readonly startedAtMs: number | undefined;
   readonly finishedAtMs: number | undefined;
@@ -87,7 +93,7 @@ export function newId(): string {
 
 /** What lists say about a container. */
 export function describeStatus(record: ContainerRecord): ContainerStatus {
-  const { id, config, sandbox, state, launched, cpus, startedAtMs, finishedAtMs, exitCode } = record;
+  const { id, config, sandbox, state, launched, cpus, mems, startedAtMs, finishedAtMs, exitCode } = record;
   const { uid: podUid, name: podName, namespace: podNamespace } = sandbox.pod;
   const { name, image, attempt = 0 } = config;
   const pid = state === 'running' ? launched?.pid : undefined;
@@ -102,6 +108,7 @@ export function describeStatus(record: ContainerRecord): ContainerStatus {
     state,
     pid,
     cpus,
+    mems,
     startedAtMs,
     finishedAtMs,
     exitCode,

@@ -17,6 +17,8 @@ export interface CpuControl {
   attach(containerId: string, pid: number, cpus: CpuSet): Promise<void>;
   /** Moves a running container, all its threads. */
   setCpus(containerId: string, pid: number, cpus: CpuSet): Promise<void>;
+  /** Binds the memory of a container to NUMA nodes, a Linux list, where this way of setting CPUs can do that. */
+  setMems(containerId: string, mems: string): Promise<void>;
   /** Takes away what was made for a container whose processes are gone. */
   remove(containerId: string): Promise<void>;
   /** Takes away all the rest. */
@@ -48,6 +50,9 @@ class TasksetControl implements CpuControl {
       throw cannotSet(cpus, error);
     }
   }
+
+  /** Only `set_mempolicy` from inside the process would do it. */
+  async setMems(): Promise<void> {}
 
   async remove(): Promise<void> {}
 
@@ -81,6 +86,18 @@ class CgroupControl implements CpuControl {
       await writeFile(join(this.#directory, containerId, 'cpuset.cpus'), String(cpus));
     } catch (error) {
       throw cannotSet(cpus, error);
+    }
+  }
+
+  async setMems(containerId: string, mems: string): Promise<void> {
+    try {
+      await writeFile(join(this.#directory, containerId, 'cpuset.mems'), mems);
+    } catch (error) {
+      throw new RuntimeError(
+        'CannotSetCpus',
+        `Cannot bind memory to NUMA nodes ${JSON.stringify(mems)}: ${errorText(error)}`,
+        { cause: error },
+      );
     }
   }
 

@@ -16,6 +16,8 @@ interface LaunchSpec {
   /** "NAME=value" entries. */
   readonly env: readonly string[];
   readonly cpus: CpuSet;
+  /** A Linux list of NUMA nodes; "" for every node. */
+  readonly mems: string;
 }
 
 /** A running container. */
@@ -24,6 +26,8 @@ export interface LaunchedContainer {
   /** Resolves with the exit code when it has ended. */
   readonly exited: Promise<number>;
   setCpus(cpus: CpuSet): Promise<void>;
+  /** Binds its memory to NUMA nodes, a Linux list that is not empty, where the way its CPUs are set can do that. */
+  setMems(mems: string): Promise<void>;
   /** Where the kernel lets it run. */
   readCpus(): Promise<CpuSet>;
   signal(name: 'SIGTERM' | 'SIGKILL'): void;
@@ -72,7 +76,7 @@ class ProcessLauncher implements Launcher {
     return this.#control.kind;
   }
 
-  async launch({ containerId, command, env, cpus }: LaunchSpec): Promise<LaunchedContainer> {
+  async launch({ containerId, command, env, cpus, mems }: LaunchSpec): Promise<LaunchedContainer> {
     checkCpus(cpus, this.#machine);
     const wanted = command.length === 0 ? WAITING_COMMAND : command;
     const child = spawn('/bin/sh', [...GATED, ...wanted], {
@@ -84,11 +88,12 @@ class ProcessLauncher implements Launcher {
     const exited = new Promise<number>((resolve) => {
       child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGTERM' ? 143 : 137)));
     });
-    const pid = await this.#letGo(child, { containerId, cpus, exited });
+    const pid = await this.#letGo(child, { containerId, cpus, mems, exited });
     return {
       pid,
       exited: this.#cleanUp(containerId, exited),
       setCpus: async (next) => this.#control.setCpus(containerId, pid, checkCpus(next, this.#machine)),
+      setMems: (next) => this.#control.setMems(containerId, next),
       readCpus: async () => parseAllowedCpus(await readFile(`/proc/${pid}/status`, 'utf8')),
       signal: (name) => signalGroup(child, name),
     };
@@ -101,7 +106,12 @@ class ProcessLauncher implements Launcher {
   /** Gives a process that waits its CPUs and lets it go; its pid. */
   async #letGo(
     child: ChildProcess,
-    { containerId, cpus, exited }: { containerId: string; cpus: CpuSet; exited: Promise<number> },
+    {
+      containerId,
+      cpus,
+      mems,
+      exited,
+    }: Pick<LaunchSpec, 'containerId' | 'cpus' | 'mems'> & { exited: Promise<number> },
   ): Promise<number> {
     // A process that ends before it read its line breaks the pipe, which its exit code tells better.
     child.stdin?.on('error', () => undefined);
@@ -114,6 +124,7 @@ class ProcessLauncher implements Launcher {
     invariant(pid !== undefined, 'a process that was spawned has a pid');
     try {
       await this.#control.attach(containerId, pid, cpus);
+      if (mems !== '') await this.#control.setMems(containerId, mems);
     } catch (error) {
       signalGroup(child, 'SIGKILL');
       await this.#cleanUp(containerId, exited);
@@ -167,6 +178,7 @@ class SimulatedLauncher implements Launcher {
       setCpus: async (next) => {
         current = checkCpus(next, this.#machine);
       },
+      setMems: async () => {},
       readCpus: () => Promise.resolve(current),
       signal: (name) => resolve(name === 'SIGTERM' ? 143 : 137),
     };

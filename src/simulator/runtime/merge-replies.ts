@@ -1,11 +1,15 @@
 import type { ContainerUpdate, LinuxResources } from '../../gen/nri.ts';
 import { RuntimeError } from './runtime-error.ts';
 
-/** What plugins together want of one container's CPUs. */
-export interface CpuChange {
-  readonly containerId: string;
-  /** A Linux CPU list; "" for no change. */
+/** A cpuset as plugins want it, Linux lists; "" for no change. */
+interface WantedCpuset {
   readonly cpus: string;
+  readonly mems: string;
+}
+
+/** What plugins together want of one container's CPUs. */
+export interface CpuChange extends WantedCpuset {
+  readonly containerId: string;
   readonly cpuShares: number | undefined;
   readonly ignoreFailure: boolean;
 }
@@ -15,9 +19,9 @@ export function readCpuChange({ containerId, linux, ignoreFailure }: ContainerUp
   return { containerId, ...readCpus(linux?.resources), ignoreFailure };
 }
 
-function readCpus(resources: LinuxResources | undefined): { cpus: string; cpuShares: number | undefined } {
-  const shares = resources?.cpu?.shares?.value;
-  return { cpus: resources?.cpu?.cpus ?? '', cpuShares: shares === undefined ? undefined : Number(shares) };
+function readCpus(resources: LinuxResources | undefined): WantedCpuset & { cpuShares: number | undefined } {
+  const { cpus = '', mems = '', shares } = resources?.cpu ?? {};
+  return { cpus, mems, cpuShares: shares === undefined ? undefined : Number(shares.value) };
 }
 
 /** Puts the replies of several plugins to one request together, as NRI's own adaptation does. */
@@ -37,13 +41,13 @@ export class ReplyMerger {
   }
 
   /**
-   * Takes a plugin's adjustment of the container being created; the cpuset it sets, "" for none.
-   * @throws RuntimeError when two plugins want to set it.
+   * Takes a plugin's adjustment of the container being created; the cpuset it sets.
+   * @throws RuntimeError when two plugins want to set the same part of it.
    */
-  adjust(plugin: string, resources: LinuxResources | undefined): string {
-    const { cpus } = readCpus(resources);
-    if (cpus !== '') this.#claim(this.#creatingId ?? '', plugin);
-    return cpus;
+  adjust(plugin: string, resources: LinuxResources | undefined): WantedCpuset {
+    const { cpus, mems } = readCpus(resources);
+    this.#claim(this.#creatingId ?? '', plugin, { cpus, mems });
+    return { cpus, mems };
   }
 
   /**
@@ -56,15 +60,23 @@ export class ReplyMerger {
       if (change.containerId === this.#creatingId) {
         throw refused(`plugin "${plugin}" asked update of "${change.containerId}" during creation`);
       }
-      if (change.cpus !== '') this.#claim(change.containerId, plugin);
+      this.#claim(change.containerId, plugin, change);
       this.#changes.set(change.containerId, change);
     }
   }
 
-  #claim(containerId: string, plugin: string): void {
-    const owner = this.#owners.get(containerId);
-    if (owner !== undefined) throw refused(`plugins "${owner}" and "${plugin}" both tried to set CPU pinning`);
-    this.#owners.set(containerId, plugin);
+  /** As NRI's adaptation names them: each field has one plugin that sets it. */
+  #claim(containerId: string, plugin: string, { cpus, mems }: WantedCpuset): void {
+    for (const [field, value] of [
+      ['CPU pinning', cpus],
+      ['memory pinning', mems],
+    ] as const) {
+      if (value === '') continue;
+      const key = `${containerId} ${field}`;
+      const owner = this.#owners.get(key);
+      if (owner !== undefined) throw refused(`plugins "${owner}" and "${plugin}" both tried to set ${field}`);
+      this.#owners.set(key, plugin);
+    }
   }
 }
 

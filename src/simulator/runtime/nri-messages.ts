@@ -31,15 +31,19 @@ export function toPodMessage({ id, pod }: Sandbox): PodSandbox {
   });
 }
 
-/** CPU resources as messages say them; `cpus` is a Linux CPU list, "" for none. */
-export function toResources(cpus: string, cpuShares: number | undefined): LinuxResources {
+/** CPU resources as messages say them; `cpus` and `mems` are Linux lists, "" for none. */
+export function toResources({
+  cpus,
+  mems,
+  cpuShares,
+}: Pick<ContainerRecord, 'cpus' | 'mems' | 'cpuShares'>): LinuxResources {
   const shares = cpuShares === undefined ? undefined : { value: BigInt(cpuShares) };
-  return newMessage(LinuxResources, { cpu: newMessage(LinuxCPU, { cpus, shares }) });
+  return newMessage(LinuxResources, { cpu: newMessage(LinuxCPU, { cpus, mems, shares }) });
 }
 
 function toLinux(container: ContainerRecord): LinuxContainerMessage {
   return newMessage(LinuxContainer, {
-    resources: toResources(container.cpus, container.cpuShares),
+    resources: toResources(container),
     cgroupsPath: `/kubepods/pod${container.sandbox.pod.uid}/${container.id}`,
   });
 }

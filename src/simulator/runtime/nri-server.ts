@@ -33,8 +33,9 @@ export interface NriServerOptions {
 
 /** What plugins want for a container being created. */
 export interface MergedCreation {
-  /** A Linux CPU list; "" for no change. */
+  /** Linux lists; "" for no change. */
   readonly cpus: string;
+  readonly mems: string;
   readonly changes: readonly CpuChange[];
 }
 
@@ -83,14 +84,16 @@ export class NriServer {
   /** Asks every plugin about a new container. Throws what a plugin refuses with. */
   async createContainer(pod: PodSandbox, container: Container): Promise<MergedCreation> {
     const merger = new ReplyMerger(container.id);
-    let cpus = '';
+    let [cpus, mems] = ['', ''];
     for (const plugin of this.#plugins) {
       const reply = await plugin.createContainer(pod, container);
       if (!reply) continue;
-      cpus = merger.adjust(plugin.fullName, reply.adjust?.linux?.resources) || cpus;
+      const wanted = merger.adjust(plugin.fullName, reply.adjust?.linux?.resources);
+      cpus = wanted.cpus || cpus;
+      mems = wanted.mems || mems;
       merger.update(plugin.fullName, reply.update);
     }
-    return { cpus, changes: merger.changes };
+    return { cpus, mems, changes: merger.changes };
   }
 
   /** Asks every plugin about a change of resources; the changes they want, of that container or others. */

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
-import { cpusetAdjustment, cpusetUpdate } from '../../nri/messages.ts';
+import { containerMems, cpusetAdjustment, cpusetUpdate } from '../../nri/messages.ts';
 import { RuntimeError } from './runtime-error.ts';
 import { startPlugin, startRuntime } from './testing/start-runtime.ts';
 
@@ -160,3 +160,28 @@ for (const { what, files, resolves } of specs) {
     }
   });
 }
+
+test('Runtime binds memory as plugins want it, over what the kubelet wants, and keeps it when nothing is said', async (context) => {
+  const { runtime, nriSocketPath, startContainer } = await startRuntime(context);
+  const wishes = [{ cpus: '2', mems: '1' }, { cpus: '3' }, { cpus: '3', mems: '0' }];
+  const next = () => wishes.shift() ?? '';
+  const seen: string[] = [];
+  await startPlugin(context, nriSocketPath, {
+    handlers: {
+      createContainer: () => ({ adjustment: cpusetAdjustment(next()) }),
+      updateContainer: ({ container, resources }) => {
+        seen.push(`${containerMems(container)} ${resources?.cpu?.mems}`);
+        return [cpusetUpdate(container.id, next())];
+      },
+    },
+  });
+  const { id } = await startContainer('db');
+  const placeOf = async () => (await runtime.listContainers()).map(({ cpus, mems }) => `${cpus} ${mems}`);
+  assert.deepEqual(await placeOf(), ['2 1']);
+  await runtime.updateContainerResources(id, { cpuShares: 2 });
+  assert.deepEqual(await placeOf(), ['3 1']);
+  await runtime.updateContainerResources(id, { cpusetMems: '1' });
+  assert.deepEqual(await placeOf(), ['3 0']);
+  await runtime.updateContainerResources(id, { cpusetMems: '1' });
+  assert.deepEqual([await placeOf(), seen], [['3 1'], ['1 ', '1 1', '0 1']]);
+});

@@ -150,6 +150,7 @@ export class Runtime {
         createdAtMs: Date.now(),
         state: 'created',
         cpus: config.cpusetCpus ?? '',
+        mems: config.cpusetMems ?? '',
         cpuShares: undefined,
         launched: undefined,
         startedAtMs: undefined,
@@ -171,7 +172,8 @@ export class Runtime {
       if (container.state !== 'created' || !this.#launcher) throw wrongState('start', container, 'created');
       await this.#notify(Event.START_CONTAINER, container);
       const { config, env } = container;
-      const spec = { containerId: id, command: config.command ?? [], env, cpus: this.#parseCpus(container.cpus) };
+      const cpus = this.#parseCpus(container.cpus);
+      const spec = { containerId: id, command: config.command ?? [], env, cpus, mems: container.mems };
       const launched = await this.#launcher.launch(spec);
       container.launched = launched;
       container.state = 'running';
@@ -228,19 +230,22 @@ export class Runtime {
    * Changes a container's resources as the kubelet asks; what a plugin answers for that container wins.
    * @throws RuntimeError `RefusedByPlugin` or `CannotSetCpus`.
    */
-  updateContainerResources(id: string, wanted: { cpusetCpus?: string; cpuShares?: number }): Promise<void> {
+  updateContainerResources(
+    id: string,
+    wanted: { cpusetCpus?: string; cpusetMems?: string; cpuShares?: number },
+  ): Promise<void> {
     return this.#exclusively(async () => {
       const container = this.#findContainer(id);
       if (container.state === 'exited') throw wrongState('update', container, 'created or running');
-      const { cpusetCpus = '', cpuShares } = wanted;
+      const { cpusetCpus: cpus = '', cpusetMems: mems = '', cpuShares } = wanted;
       const messages = [toPodMessage(container.sandbox), toContainerMessage(container)] as const;
       const changes = await this.#nri
-        .updateContainer(...messages, toResources(cpusetCpus, cpuShares))
+        .updateContainer(...messages, toResources({ cpus, mems, cpuShares }))
         .catch((error) => {
           throw refused('failed to update container via NRI', error);
         });
       const own = changes.find((change) => change.containerId === id);
-      await this.#setCpus(container, own?.cpus || cpusetCpus || container.cpus);
+      await this.#setCpuset(container, { cpus: own?.cpus || cpus, mems: own?.mems || mems });
       container.cpuShares = own?.cpuShares ?? cpuShares ?? container.cpuShares;
       await this.#applyChanges(changes.filter((change) => change !== own));
       await this.#notify(Event.POST_UPDATE_CONTAINER, container);
@@ -285,11 +290,12 @@ export class Runtime {
   /** Lets plugins choose a new container's CPUs and change others'. */
   async #askAboutCreation(container: ContainerRecord): Promise<void> {
     const messages = [toPodMessage(container.sandbox), toContainerMessage(container)] as const;
-    const { cpus, changes } = await this.#nri.createContainer(...messages).catch(async (error: unknown) => {
+    const { cpus, mems, changes } = await this.#nri.createContainer(...messages).catch(async (error: unknown) => {
       await this.#undoCreation(container);
       throw refused('failed to get NRI adjustment for container', error);
     });
-    if (cpus !== '') container.cpus = cpus;
+    container.cpus = cpus || container.cpus;
+    container.mems = mems || container.mems;
     await this.#applyChanges(changes);
   }
 
@@ -336,7 +342,7 @@ export class Runtime {
       const container = this.#containers.get(change.containerId);
       if (!container || container.state === 'exited') continue;
       try {
-        if (change.cpus !== '') await this.#setCpus(container, change.cpus);
+        await this.#setCpuset(container, change);
         container.cpuShares = change.cpuShares ?? container.cpuShares;
       } catch (error) {
         failed.push(change);
@@ -346,10 +352,13 @@ export class Runtime {
     return failed;
   }
 
-  /** Gives a container a cpuset: at once when it runs, else when it starts. */
-  async #setCpus(container: ContainerRecord, cpus: string): Promise<void> {
-    if (container.state === 'running') await container.launched?.setCpus(this.#parseCpus(cpus));
-    container.cpus = cpus;
+  /** Gives a container a cpuset, "" being no change: at once when it runs, else when it starts. */
+  async #setCpuset(container: ContainerRecord, { cpus, mems }: { cpus: string; mems: string }): Promise<void> {
+    const launched = container.state === 'running' ? container.launched : undefined;
+    if (cpus !== '') await launched?.setCpus(this.#parseCpus(cpus));
+    container.cpus = cpus || container.cpus;
+    if (mems !== '') await launched?.setMems(mems);
+    container.mems = mems || container.mems;
   }
 
   #parseCpus(cpus: string): CpuSet {

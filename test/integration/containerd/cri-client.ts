@@ -130,8 +130,9 @@ export class CriClient {
     await this.#call(CRI.removeContainer, { containerId });
   }
 
-  async setCpuset(containerId: string, cpusetCpus: string): Promise<void> {
-    const linux = newMessage(LinuxContainerResources, { cpusetCpus, cpuShares: 512n });
+  /** Changes a container's resources as the kubelet does; no memory nodes leave its memory as it is. */
+  async setCpuset(containerId: string, cpusetCpus: string, cpusetMems = ''): Promise<void> {
+    const linux = newMessage(LinuxContainerResources, { cpusetCpus, cpusetMems, cpuShares: 512n });
     const request = { containerId, linux };
     await this.#call(CRI.updateContainerResources, request);
   }

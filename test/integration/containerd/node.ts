@@ -62,12 +62,16 @@ export class TestNode {
   }
 
   /** Allocates and prepares a claim for a pod, of the first device if none is named, and runs the pod with it. */
-  async runClaimed(name: string, cpus: number, deviceName?: string): Promise<ClaimedPod> {
+  async runClaimed(
+    name: string,
+    cpus: number,
+    { deviceName, cpuConfig }: { deviceName?: string; cpuConfig?: object } = {},
+  ): Promise<ClaimedPod> {
     const podUid = `uid-${name}`;
     const device = await eventually('a device published', () =>
       this.cluster.devices.find(({ name }) => deviceName === undefined || name === deviceName),
     );
-    const claim = this.cluster.allocate(name, { cpus, podUid, device: device.name });
+    const claim = this.cluster.allocate(name, { cpus, podUid, device: device.name, cpuConfig });
     const { error } = await this.driver.prepare(claim);
     if (error !== '') throw new RangeError(error);
     const pod = await this.cri.runPod(name, podUid);

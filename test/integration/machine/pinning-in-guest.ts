@@ -1,6 +1,6 @@
 /**
  * Runs inside an emulated machine of 2 sockets, 4 dies and NUMA nodes and 32 CPUs, with cgroup v2: the driver on a real
- * containerd. Claims land where they are asked for, and CPUs that are switched off under them are noticed. Few containers:
+ * containerd. Claims land where they are asked for, memory with them, and CPUs that are switched off under them are noticed. Few containers:
  * each takes some 25 s here.
  */
 import assert from 'node:assert/strict';
@@ -39,6 +39,11 @@ test('claims land on the right node and L3, and CPUs that go offline under them 
     assert.ok(reading);
     return reading.effective;
   };
+  /** The NUMA nodes that a container's process may allocate from. */
+  const memoryOf = async (containerId: string): Promise<string> => {
+    const status = await readFile(`/proc/${await node.cri.pidOf(containerId)}/status`, 'utf8');
+    return /^Mems_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '';
+  };
   const eventuallyOn = (what: string, containerId: string, wanted: CpuSet) =>
     eventually(what, async () => (await effectiveOf(containerId)).equals(wanted), NOTICE_MS).catch(
       async (error: Error) =>
@@ -47,8 +52,11 @@ test('claims land on the right node and L3, and CPUs that go offline under them 
         ),
     );
 
-  const cache = await node.runClaimed('cache', 8, 'cpudevnuma000');
-  const db = await node.runClaimed('db', 4, 'cpudevnuma002');
+  const cache = await node.runClaimed('cache', 8, { deviceName: 'cpudevnuma000' });
+  const db = await node.runClaimed('db', 4, {
+    deviceName: 'cpudevnuma002',
+    cpuConfig: { memoryNodes: 'local' },
+  });
   say('two claims run');
   const [cacheCpus, dbCpus] = [await effectiveOf(cache.containerId), await effectiveOf(db.containerId)];
   assert.equal(String(cacheCpus), String(await readList('node/node0/cpulist')), 'a whole node');
@@ -59,6 +67,14 @@ test('claims land on the right node and L3, and CPUs that go offline under them 
   for (const cpu of dbCpus.toArray()) {
     assert.ok((await readList(`cpu/cpu${cpu}/topology/thread_siblings_list`)).isSubsetOf(dbCpus), 'whole cores');
   }
+  assert.deepEqual(
+    [await memoryOf(cache.containerId), await memoryOf(db.containerId)],
+    ['0-3', '2'],
+    'memory bound to the node of the CPUs where the claim asks for it',
+  );
+  await node.cri.setCpuset(db.containerId, String(all), '0-1');
+  assert.deepEqual([await memoryOf(db.containerId), String(await effectiveOf(db.containerId))], ['2', String(dbCpus)]);
+  say('memory is bound, whatever the kubelet asks for');
   const web = await node.cri.runPod('web');
   const shared = await node.cri.run(web);
   const rest = all.difference(cacheCpus).difference(dbCpus);
