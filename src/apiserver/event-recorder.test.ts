@@ -61,6 +61,18 @@ describe('EventRecorder', () => {
     assert.deepEqual(event?.involvedObject, { apiVersion: 'v1', kind: 'Node', name: 'n1', uid: 'n1' });
   });
 
+  it('goes on after the clock was set back', async (t) => {
+    const { server, recorder, clock } = await newRecorder(t);
+    recorder.record(refusal());
+    await recorder.idle();
+    clock.nowMs -= 24 * 3_600_000;
+    recorder.record(refusal('another'));
+    recorder.record(refusal('a third'));
+    await recorder.idle();
+    assert.equal(server.store.list('events').items.length, 3);
+    assert.equal(recorder.droppedCount, 0);
+  });
+
   it('counts the same event in one object', async (t) => {
     const { server, recorder, clock } = await newRecorder(t, { countIntervalMs: 20 });
     recorder.record(refusal());

@@ -86,6 +86,11 @@ function uniqueSuffix(): string {
   return randomBytes(8).toString('hex');
 }
 
+/** What an object may cause again since it last caused something; nothing is taken away by a clock that was set back. */
+function earnedTokens({ filledMs }: Allowance, nowMs: number): number {
+  return Math.max(0, nowMs - filledMs) / TOKEN_INTERVAL_MS;
+}
+
 function timeText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
@@ -207,7 +212,7 @@ export class EventRecorder {
 
   #takeToken(uid: string, nowMs: number): boolean {
     const allowance = this.#allowances.get(uid) ?? { tokens: TOKENS_MAX, filledMs: nowMs };
-    const earned = (nowMs - allowance.filledMs) / TOKEN_INTERVAL_MS;
+    const earned = earnedTokens(allowance, nowMs);
     const tokens = Math.min(TOKENS_MAX, allowance.tokens + earned);
     if (tokens < 1) return false;
     this.#allowances.set(uid, { tokens: tokens - 1, filledMs: nowMs });
@@ -216,10 +221,11 @@ export class EventRecorder {
 
   #forgetOld(nowMs: number): void {
     for (const [key, { lastMs, timer }] of this.#series) {
-      if (nowMs - lastMs > SERIES_IDLE_MS && timer === undefined) this.#series.delete(key);
+      // A clock that was set back makes times of the future.
+      if (Math.abs(nowMs - lastMs) > SERIES_IDLE_MS && timer === undefined) this.#series.delete(key);
     }
-    for (const [uid, { tokens, filledMs }] of this.#allowances) {
-      if (tokens + (nowMs - filledMs) / TOKEN_INTERVAL_MS >= TOKENS_MAX) this.#allowances.delete(uid);
+    for (const [uid, allowance] of this.#allowances) {
+      if (allowance.tokens + earnedTokens(allowance, nowMs) >= TOKENS_MAX) this.#allowances.delete(uid);
     }
   }
 
