@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SpecDirectory } from '../cdi/spec-directory.ts';
 import { Ledger } from '../claims/ledger.ts';
+import type { Config } from '../config/config.ts';
 import { parse } from '../config/testing/parse.ts';
 import { preparedClaim } from '../driver/testing/fixtures.ts';
 import { silentLog } from '../lib/log.ts';
@@ -12,21 +13,20 @@ import { smtMachine } from '../claims/testing/fixtures.ts';
 import { followMachine } from './follow-machine.ts';
 import { toMachine } from './read-machine.ts';
 
-test('followMachine keeps CPUs that go offline from new claims, and gives them again when they are back', async () => {
-  const { config } = await parse({});
+/** Four cores of two threads that are followed, and what sets their online CPUs. */
+function follow(config: Config) {
   const described = describeMachine(smtMachine({ cores: 4 }));
   const files = new Map(described.files);
   const sysfs = openMemorySysfs({ files, links: described.links });
   const machine = toMachine(config, readTopologyFrom(sysfs, { hostRoot: '/', pcieRoots: true }));
   const ledger = new Ledger(machine.devices);
-  ledger.reserve(preparedClaim('u1', '2-3'));
   const foundation = { machine, overlay: undefined, ledger, specs: new SpecDirectory('/nonexistent'), damagedFiles: 0 };
   let poll = () => {};
-  let changes = 0;
+  const seen = { changes: 0 };
   const end = followMachine({
     config,
     foundation,
-    onChange: () => (changes += 1),
+    onChange: () => (seen.changes += 1),
     log: silentLog,
     watch: {
       sysfs,
@@ -40,14 +40,33 @@ test('followMachine keeps CPUs that go offline from new claims, and gives them a
     files.set('sys/devices/system/cpu/online', `${list}\n`);
     poll();
   };
+  return { foundation, ledger, seen, setOnline, poll: () => poll(), end };
+}
+
+test('followMachine keeps CPUs that go offline from new claims, and gives them again when they are back', async () => {
+  const { foundation, ledger, seen, setOnline, poll, end } = follow((await parse({})).config);
+  ledger.reserve(preparedClaim('u1', '2-3'));
   poll();
-  assert.equal(changes, 0);
+  assert.equal(seen.changes, 0);
   setOnline('0-2,4-6');
-  assert.deepEqual([changes, foundation.machine.topology.online.toString()], [1, '0-2,4-6']);
+  assert.deepEqual([seen.changes, foundation.machine.topology.online.toString()], [1, '0-2,4-6']);
   assert.deepEqual([ledger.free.toString(), ledger.taken.toString()], ['0-1,4-6', '2-3']);
   setOnline('0-7');
-  assert.deepEqual([changes, ledger.free.toString()], [2, '0-1,4-7']);
+  assert.deepEqual([seen.changes, ledger.free.toString()], [2, '0-1,4-7']);
   end();
   setOnline('0-3');
-  assert.equal(changes, 2);
+  assert.equal(seen.changes, 2);
+});
+
+test('followMachine gives claims no CPU while too few are online for sharedPoolMinCPUs, least of all offline ones', async () => {
+  const { config } = await parse({});
+  const { foundation, ledger, seen, setOnline } = follow({ ...config, sharedPoolMinCpus: 4 });
+  ledger.reserve(preparedClaim('u1', '2,6'));
+  setOnline('0,2,4,6');
+  assert.deepEqual([seen.changes, foundation.machine.topology.online.toString()], [1, '0,2,4,6']);
+  assert.deepEqual([ledger.free.toString(), ledger.sharedPool.toString()], ['', '0,4']);
+  assert.deepEqual(foundation.machine.devices.devices, []);
+  assert.equal(ledger.find('u1')?.cpus.toString(), '2,6');
+  setOnline('0-7');
+  assert.deepEqual([seen.changes, ledger.free.toString()], [2, '3,7']);
 });

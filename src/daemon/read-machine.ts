@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
-import { enumerateDevices } from '../devices/device.ts';
+import { enumerateDevices, withoutDevices } from '../devices/device.ts';
 import type { Machine } from '../driver/machine.ts';
 import { errorText } from '../lib/log.ts';
 import { loadSysfsOverlay, SysfsOverlayError, type SysfsOverlay } from '../sysfs/overlay.ts';
@@ -52,6 +52,15 @@ function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefine
 /** The node with a topology as the configuration makes devices of it. */
 export function toMachine(config: Config, topology: CpuTopology): Machine {
   const devices = enumerateDevices(topology, config.deviceMode, config.reservedCpus, config);
+  return { driverName: DRIVER_NAME, pool: config.nodeName, topology, devices };
+}
+
+/**
+ * The node while so many of its CPUs are offline that the shared pool needs all others: claims keep what they have, and no new
+ * one gets any.
+ */
+export function toExhaustedMachine(config: Config, topology: CpuTopology): Machine {
+  const devices = withoutDevices(topology, config.deviceMode, config.reservedCpus);
   return { driverName: DRIVER_NAME, pool: config.nodeName, topology, devices };
 }
 

@@ -195,3 +195,17 @@ export function enumerateDevices(
     machinePlacement,
   };
 }
+
+/** The same machine with nothing to give to claims: what is not reserved is for containers without one. */
+export function withoutDevices(topology: CpuTopology, mode: DeviceMode, reserved: CpuSet): DeviceTable {
+  return {
+    mode,
+    devices: [],
+    byName: new Map(),
+    allocatable: CpuSet.empty,
+    reserved: reserved.intersection(topology.online),
+    sharedOnly: topology.online.difference(reserved),
+    fullPhysicalCores: false,
+    machinePlacement: 'explicit',
+  };
+}

@@ -2,7 +2,7 @@ import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 
 /** The machine cannot be made into devices as configured. */
-class DeviceError extends Error {
+export class DeviceError extends Error {
   override readonly name = 'DeviceError';
   readonly code = 'SharedPoolTooLarge';
 }
