@@ -236,6 +236,23 @@ test('toSliceDevice publishes the union of the PCIe roots of a group', () => {
   assert.deepEqual(rootsOf(grouped('socket')), [{ strings: ['pci0000:00'] }, { strings: ['pci0000:80'] }]);
 });
 
+test('toSliceDevice publishes no more PCIe roots than the API server takes', () => {
+  const machine = smtMachine({ nodes: 2, cores: 1 });
+  const pcieRoots = Array.from({ length: 60 }, (_, bus) => ({
+    pcieRoot: `pci0000:${(bus + 16).toString(16)}`,
+    cpus: machine.online,
+    numaNode: undefined,
+  }));
+  for (const mode of [grouped('machine'), grouped('numanode'), { kind: 'individual' } as const]) {
+    const [device] = enumerateDevices({ ...machine, pcieRoots }, mode, CpuSet.empty).devices;
+    assert.ok(device);
+    const { attributes } = toSliceDevice(device, { ...machine, pcieRoots }, { exposePcieRoots: true });
+    const values = Object.values(attributes).flatMap((attribute) => Object.values(attribute).flat());
+    assert.equal(values.length, 48);
+    assert.ok(values.includes('pci0000:10'));
+  }
+});
+
 test('toSliceDevice: matchAttribute on PCIe roots brings CPUs and another driver’s device together, in groups and single', () => {
   const machine = smtMachine({ nodes: 2, cores: 1 });
   const pcieRoots = [

@@ -90,9 +90,20 @@ function identityAttributes(device: Device): Record<string, DeviceAttribute> {
   }
 }
 
-function pcieAttributes(device: Device, topology: CpuTopology): Record<string, DeviceAttribute> {
-  const roots = topology.pcieRoots.filter((root) => root.cpus.intersects(device.cpus)).map((root) => root.pcieRoot);
-  return roots.length === 0 ? {} : { 'resource.kubernetes.io/pcieRoot': { strings: roots.sort() } };
+/** Values that all attributes of a device may have together: the API server refuses the slice otherwise (KEP-5491). */
+const ATTRIBUTE_VALUES_MAX = 48;
+
+/**
+ * The PCIe roots local to any CPU of the device, in order of their names: the first ones only where they are more than the API
+ * server takes, `room`. That happens on machines of four sockets and more whose firmware places no root.
+ */
+function pcieAttributes(device: Device, topology: CpuTopology, room: number): Record<string, DeviceAttribute> {
+  const roots = topology.pcieRoots
+    .filter((root) => root.cpus.intersects(device.cpus))
+    .map((root) => root.pcieRoot)
+    .sort()
+    .slice(0, room);
+  return roots.length === 0 ? {} : { 'resource.kubernetes.io/pcieRoot': { strings: roots } };
 }
 
 /**
@@ -113,11 +124,11 @@ function nodeAllocatable(isGrouped: boolean): Pick<SliceDevice, 'nodeAllocatable
 
 /** A device as JSON for a ResourceSlice; names and types of attributes are the reference driver's (de98098). */
 export function toSliceDevice(device: Device, topology: CpuTopology, options: SliceDeviceOptions): SliceDevice {
-  const attributes = {
-    ...identityAttributes(device),
-    'dra.cpu/smtEnabled': { bool: isSmtEnabled(topology) },
-    ...(options.exposePcieRoots ? pcieAttributes(device, topology) : {}),
-  };
+  const identity = { ...identityAttributes(device), 'dra.cpu/smtEnabled': { bool: isSmtEnabled(topology) } };
+  const size = known('dra.cpu/numCPUs', device.kind === 'cpu' ? undefined : device.cpus.size);
+  const room = ATTRIBUTE_VALUES_MAX - Object.keys(identity).length - Object.keys(size).length;
+  const roots = options.exposePcieRoots ? pcieAttributes(device, topology, room) : {};
+  const attributes = { ...identity, ...roots, ...size };
   const { taints = [], publishNodeAllocatable } = options;
   const mapping = {
     ...(publishNodeAllocatable && nodeAllocatable(device.kind !== 'cpu')),
@@ -126,7 +137,7 @@ export function toSliceDevice(device: Device, topology: CpuTopology, options: Sl
   if (device.kind === 'cpu') return { name: device.name, attributes, ...mapping };
   return {
     name: device.name,
-    attributes: { ...attributes, 'dra.cpu/numCPUs': { int: device.cpus.size } },
+    attributes,
     capacity: { [CPU_CAPACITY]: { value: String(device.cpus.size), requestPolicy: requestPolicy(device) } },
     allowMultipleAllocations: true,
     ...mapping,
