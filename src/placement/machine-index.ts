@@ -25,6 +25,7 @@ export interface MachineIndex {
   readonly l3Count: number;
   /** By CPU id; -1 where the machine has no such online CPU. */
   readonly coreOfCpu: Int32Array;
+  /** The CPUs of each core in ascending order, or where it has several caches cache by cache. */
   readonly coreCpus: Lists;
   readonly coreLeaf: Int32Array;
   /** Online threads of the core. */
@@ -36,6 +37,11 @@ export interface MachineIndex {
   readonly leafCell: Int32Array;
   /** -1 where the kernel reports no L3 cache. */
   readonly leafL3: Int32Array;
+  /**
+   * By CPU id, where threads of one core have different caches (POWER10: the two halves of a core with eight threads); undefined
+   * where a core has one, which its leaf tells. A core's leaf is that of its lowest CPU.
+   */
+  readonly l3OfCpu: Int32Array | undefined;
   /** Whether a cache has several leaves: it serves more than one node (Intel sub-NUMA clusters) or more than one socket. */
   readonly l3sSpan: boolean;
   readonly cellCores: Lists;
@@ -136,6 +142,28 @@ function buildDistances(topology: CpuTopology, nodes: ReadonlyMap<number, number
   return nodes.size > 1 && rows.length >= nodes.size ? table : undefined;
 }
 
+/** The cache of each CPU by its id, -1 where it has none; undefined where all threads of a core have the same. */
+function findSplitL3s(topology: CpuTopology, l3Numbers: ReadonlyMap<number, number>, cpuIdEnd: number) {
+  const l3OfCore = new Map<number, number | undefined>();
+  let isSplit = false;
+  for (const { core, l3Cache } of topology.cpus) {
+    if (!l3OfCore.has(core)) l3OfCore.set(core, l3Cache);
+    else if (l3OfCore.get(core) !== l3Cache) isSplit = true;
+  }
+  if (!isSplit) return undefined;
+  const l3OfCpu = new Int32Array(cpuIdEnd).fill(-1);
+  for (const { cpu, l3Cache } of topology.cpus) l3OfCpu[cpu] = l3Numbers.get(l3Cache ?? -1) ?? -1;
+  return l3OfCpu;
+}
+
+/** Puts the CPUs of every core in order of their caches, so that the first ones of a core share one. */
+function sortByL3({ starts, items }: Lists, l3OfCpu: Int32Array): void {
+  for (let core = 0; core + 1 < starts.length; core += 1) {
+    const end = starts[core + 1] ?? 0;
+    items.subarray(starts[core] ?? 0, end).sort((a, b) => (l3OfCpu[a] ?? 0) - (l3OfCpu[b] ?? 0) || a - b);
+  }
+}
+
 function buildIndex(topology: CpuTopology): MachineIndex {
   const { cpus } = topology;
   const coreNumbers = denseNumbers(cpus.map(({ core }) => core));
@@ -174,6 +202,8 @@ function buildIndex(topology: CpuTopology): MachineIndex {
   const coreSocket = coreCell.map((cell) => cellSocket[cell] ?? -1);
   const l3Cores = groupBy(coreL3, l3Numbers.size);
   const cachedLeaves = leafL3.filter((l3) => l3 >= 0);
+  const l3OfCpu = findSplitL3s(topology, l3Numbers, cpuIdEnd);
+  if (l3OfCpu) sortByL3(coreCpus, l3OfCpu);
   return {
     wordCount: (cpuIdEnd + 31) >>> 5,
     coreCount,
@@ -191,6 +221,7 @@ function buildIndex(topology: CpuTopology): MachineIndex {
     leafCores: groupBy(coreLeaf, leafCpus.length),
     leafCell,
     leafL3,
+    l3OfCpu,
     l3sSpan: new Set(cachedLeaves).size < cachedLeaves.length,
     cellCores: groupBy(coreCell, cellCount),
     cellLeaves: groupBy(leafCell, cellCount),

@@ -40,14 +40,18 @@ export function scoreCpus(
   scratch: ScoreScratch,
 ): PlacementScore {
   const { coreTaken, seen } = scratch;
-  const { coreOfCpu, coreLeaf, coreSize, coreCount } = index;
+  const { coreOfCpu, coreLeaf, coreSize, coreCount, l3OfCpu } = index;
+  const l3sAt = findL3s(index);
   for (let w = 0; w < takenWords.length; w += 1) {
     let word = takenWords[w] ?? 0;
     while (word !== 0) {
       const bit = word & -word;
       word ^= bit;
-      const core = coreOfCpu[(w << 5) + 31 - Math.clz32(bit)] ?? 0;
+      const cpu = (w << 5) + 31 - Math.clz32(bit);
+      const core = coreOfCpu[cpu] ?? 0;
       coreTaken[core] = (coreTaken[core] ?? 0) + 1;
+      const l3 = l3OfCpu?.[cpu] ?? -1;
+      if (l3 >= 0) seen[l3sAt + l3] = 1;
     }
   }
   let cores = 0;
@@ -64,23 +68,29 @@ export function scoreCpus(
   return { ...scoreLeaves(index, seen), cores, brokenCores };
 }
 
-/** Counts the domains over the leaves marked in `seen`, and clears it. */
+/** Where in `seen` the caches are. */
+function findL3s({ leafCount, cellCount, socketCount, nodeCount }: MachineIndex): number {
+  return leafCount + cellCount + socketCount + nodeCount;
+}
+
+/** Counts the domains over the leaves marked in `seen`, and the caches that are marked themselves, and clears it. */
 function scoreLeaves(
   index: MachineIndex,
   seen: Uint8Array,
 ): Pick<PlacementScore, 'sockets' | 'numaNodes' | 'l3Caches'> {
-  const { leafCount, cellCount, socketCount, nodeCount, leafCell, leafL3, cellSocket, cellNode } = index;
+  const { leafCount, cellCount, socketCount, leafCell, leafL3, cellSocket, cellNode } = index;
   const socketsAt = leafCount + cellCount;
   const nodesAt = socketsAt + socketCount;
-  const l3sAt = nodesAt + nodeCount;
+  const l3sAt = findL3s(index);
   let sockets = 0;
   let numaNodes = 0;
   let l3Caches = 0;
+  for (let at = l3sAt; index.l3OfCpu && at < seen.length; at += 1) l3Caches += seen[at] ?? 0;
   for (let leaf = 0; leaf < leafCount; leaf += 1) {
     if (seen[leaf] === 0) continue;
     const l3 = leafL3[leaf] ?? -1;
     const cell = leafCell[leaf] ?? 0;
-    if (l3 >= 0) l3Caches += mark(seen, l3sAt + l3);
+    if (l3 >= 0 && !index.l3OfCpu) l3Caches += mark(seen, l3sAt + l3);
     sockets += mark(seen, socketsAt + (cellSocket[cell] ?? 0));
     numaNodes += mark(seen, nodesAt + (cellNode[cell] ?? 0));
   }

@@ -115,6 +115,23 @@ describe('takeCpus where the kubelet goes wrong', () => {
     assert.equal(cpus.toString(), '0-1,3-5');
   });
 
+  test('T6: threads of a core that have different L3 caches are counted and kept apart by their cache', () => {
+    // POWER10: even threads of a core of eight have one cache, odd ones another.
+    const rows = Array.from({ length: 16 }, (_, cpu): CpuRow => {
+      const core = cpu >> 3;
+      return { cpu, core, socket: 0, numaNode: 0, l3Cache: 2 * core + (cpu & 1) };
+    });
+    const machine = machineOf(rows);
+    const chosen = (request: Parameters<typeof take>[1]) => {
+      const { cpus, score } = take(machine, request);
+      return [`${cpus}`, score.l3Caches, score.brokenCores];
+    };
+    assert.deepEqual(chosen({ cpus: 4, policy: 'packed' }), ['0,2,4,6', 1, 1]);
+    assert.deepEqual(chosen({ cpus: 8, policy: 'full-cores' }), ['0-7', 2, 0]);
+    assert.deepEqual(chosen({ cpus: 2, policy: 'single-l3', free: '0-8,10-15' }), ['11,13', 1, 0]);
+    assert.throws(() => take(machine, { cpus: 5, policy: 'single-l3' }), fails('Unsatisfiable', /has 4 of them free/));
+  });
+
   test('T12: an odd request for whole cores is refused, or rounded up when asked to', () => {
     const machine = regular({});
     assert.throws(
