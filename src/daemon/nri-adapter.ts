@@ -87,7 +87,7 @@ export function createNriHandlers(
     postStartContainer: ({ container }) => containers.started(container.id, container.pid),
     updateContainer: ({ container }) => containers.update(container.id).map(toNriUpdate),
     stopContainer: ({ container }) => containers.remove(container.id).map(toNriUpdate),
-    removeContainer: ({ container }) => void containers.remove(container.id),
+    removeContainer: ({ container }) => containers.forget(container.id),
     stopPodSandbox: ({ pod }) => containers.podEnded(pod.uid),
     removePodSandbox: ({ pod }) => containers.podEnded(pod.uid),
   };

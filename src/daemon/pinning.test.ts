@@ -81,6 +81,20 @@ for (const nri of ['0.12', '0.8'] as const) {
   });
 }
 
+test('Pinning: what is due stays due when a container is removed, which has no answer for it', async (context) => {
+  const node = await startNode(context, { runtime: { nri: '0.8' }, driftIntervalMs: 60_000 });
+  node.pinning.start();
+  assert.equal(await node.pinning.whenPinning(), undefined);
+  const { id: web } = await node.startContainer('web');
+  const { id: done } = await node.startContainer('done');
+  await node.runtime.stopContainer(done, 0);
+  // This runtime is not asked outside a hook, so that the next one's answer is to carry the update.
+  await node.prepare('u1', '2-3');
+  await node.runtime.removeContainer(done);
+  const { id: db } = await node.startClaimed('u1');
+  assert.deepEqual([await node.cpusOf(db), await node.cpusOf(web)], ['2-3', '0-1,4-7']);
+});
+
 test('Pinning N10: 500 containers are synchronised in one go, and all confined', async (context) => {
   const node = await startNode(context);
   for (let pod = 0; pod < 500; pod += 1) await node.startContainer(`pod-${pod}`);

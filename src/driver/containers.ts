@@ -173,9 +173,14 @@ export class Containers {
 
   /** A container ended; its claim keeps the CPUs until the kubelet unprepares it. Ids that are not followed are no error. */
   remove(id: string): readonly CpusetUpdate[] {
+    this.forget(id);
+    return this.takeDueUpdates();
+  }
+
+  /** The same where there is no answer that updates could go into: what is due stays due. */
+  forget(id: string): void {
     this.#followed.delete(id);
     this.#countKept();
-    return this.takeDueUpdates();
   }
 
   /**
