@@ -296,8 +296,10 @@ test('ClaimService.unprepare P8: state is kept while the file cannot be removed;
 });
 
 test('ClaimService.releaseAbandoned releases what the API server no longer has and no container uses', async () => {
-  const fixture = withClaims({ gone: '1', used: '1', kept: '1', replaced: '1' });
-  await fixture.prepare('gone', 'used', 'kept', 'replaced');
+  const fixture = withClaims({ gone: '1', used: '1', kept: '1', replaced: '1', moved: '1', unallocated: '1' });
+  await fixture.prepare('gone', 'used', 'kept', 'replaced', 'moved', 'unallocated');
+  fixture.objects.set('moved', allocatedClaim('moved', [{ device: NUMA, cpus: '1', pool: 'node-b' }]));
+  fixture.objects.set('unallocated', { ...allocatedClaim('unallocated', []), status: {} });
   fixture.objects.delete('gone');
   fixture.objects.delete('used');
   fixture.objects.set('replaced', allocatedClaim('another', [{ device: NUMA, cpus: '1' }]));
@@ -346,6 +348,9 @@ test('ClaimService.prepare decides anew for a new allocation, unless a container
   assert.equal(fixture.files.get('a')?.cpus, '0,8');
   assert.equal(fixture.ledger.taken.toString(), '0,8');
   assert.equal(fixture.files.get('a')?.assignments?.[0]?.shareId, 's2');
+  fixture.objects.set('a', allocatedClaim('a', [{ device: 'gpu-0', driver: 'gpu.example.com' }]));
+  assert.deepEqual(await fixture.prepare('a'), [{ uid: 'a', devices: [] }]);
+  assert.deepEqual([fixture.files.size, fixture.ledger.taken.size], [0, 0]);
 });
 
 test('ClaimService records the policy and the reason in the claim’s file', async () => {

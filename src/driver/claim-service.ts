@@ -250,12 +250,13 @@ export class ClaimService {
       );
     }
     const claim = parseClaim(fetched.value, reference, this.#ports.machine().driverName);
-    if (claim.devices.length === 0) return [];
+    if (claim.devices.length === 0 && !known) return [];
     if (!known || !isSameAllocation(known, claim)) await this.#checkPinning(claim);
     this.#checkOpen('prepare', claim);
     // Asked again: the claim may have been adopted from a running container meanwhile.
     const found = this.#ledger.find(claim.uid);
     if (found && !isSameAllocation(found, claim)) await this.#endEarlierAllocation(found, claim);
+    if (claim.devices.length === 0) return [];
     const adopted = this.#ledger.find(claim.uid);
     const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim)));
     const isNew = adopted === undefined;

@@ -1,6 +1,7 @@
 import type { ClaimReference } from '../claims/claim.ts';
 import { ClaimError, type ClaimErrorCode } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
+import type { Machine } from './machine.ts';
 
 /** Failures that more free CPUs can mend. */
 const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([
@@ -12,16 +13,32 @@ const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([
 
 /** What waiting needs of the world; part of the claim service's ports. */
 interface ReleaseWaiterPorts {
+  readonly machine: () => Pick<Machine, 'driverName' | 'pool'>;
   readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
   readonly now: () => number;
   readonly sleep: (delayMs: number) => Promise<void>;
 }
 
-/** Whether an API object is another incarnation of a claim, or the claim without an allocation. */
-function isNoLongerAllocated(object: unknown, { uid }: ClaimReference): boolean {
+/** What is read of a claim's API object here (resource.k8s.io/v1). */
+interface AllocatedObject {
+  readonly metadata?: { readonly uid?: unknown };
+  readonly status?: {
+    readonly allocation?: {
+      readonly devices?: { readonly results?: readonly { readonly driver?: unknown; readonly pool?: unknown }[] };
+    };
+  };
+}
+
+/** Whether an API object is another incarnation of a claim, or the claim without devices of this node. */
+function isNoLongerAllocated(
+  object: unknown,
+  { uid }: ClaimReference,
+  { driverName, pool }: Pick<Machine, 'driverName' | 'pool'>,
+): boolean {
   if (object === undefined) return true;
-  const { metadata, status } = object as { metadata?: { uid?: unknown }; status?: { allocation?: unknown } };
-  return metadata?.uid !== uid || !status?.allocation;
+  const { metadata, status } = object as AllocatedObject;
+  const results = status?.allocation?.devices?.results ?? [];
+  return metadata?.uid !== uid || !results.some((result) => result.driver === driverName && result.pool === pool);
 }
 
 /** Waits, for a bounded time, for CPUs whose holder the API server no longer shows as allocated. */
@@ -43,7 +60,7 @@ export class ReleaseWaiter {
   }
 
   /**
-   * Claims of which the API server says that they are gone or not allocated; those it cannot be asked for are not, nor those
+   * Claims of which the API server says that they are gone or not allocated here; those it cannot be asked for are not, nor those
    * from another driver's files, whose names are not known.
    */
   async findGone(list: readonly PreparedClaim[]): Promise<PreparedClaim[]> {
@@ -51,7 +68,7 @@ export class ReleaseWaiter {
     const answers = await Promise.allSettled(claims.map((claim) => this.#ports.fetchClaim(claim)));
     return claims.filter((claim, index) => {
       const answer = answers[index];
-      return answer?.status === 'fulfilled' && isNoLongerAllocated(answer.value, claim);
+      return answer?.status === 'fulfilled' && isNoLongerAllocated(answer.value, claim, this.#ports.machine());
     });
   }
 
