@@ -59,6 +59,14 @@ describe('ResourceCache', () => {
     assert.equal(server.counts.of('list', 'nodes'), 2);
   });
 
+  it('lists again also when the server says "Gone"', async (t) => {
+    const { server, cache } = await newCache(t);
+    server.faults.failNext({ answer: 'Gone', verb: 'watch' });
+    cache.start();
+    await eventually('watching', () => server.counts.of('watch', 'nodes') === 2);
+    assert.equal(server.counts.of('list', 'nodes'), 2);
+  });
+
   it('slows down when the server forgets ever again', async (t) => {
     const { server, cache } = await newCache(t);
     server.faults.failNext({ answer: 'Expired', verb: 'watch', times: 10 });

@@ -105,7 +105,8 @@ export class ResourceCache<T extends ApiObject> {
   /** Takes note of a failure; how long the server asks to be left alone. */
   #failed(error: unknown): number {
     const { log, address, onFailure } = this.#options;
-    if (hasReason(error, 'Expired')) {
+    // As client-go: older servers and some proxies give the reason "Gone", or none, with the same status.
+    if (hasReason(error, 'Expired') || (error instanceof ApiError && error.status === 410)) {
       log.debug('watch too far behind, listing again', { resource: describeAddress(address) });
       this.#resourceVersion = undefined;
       return 0;

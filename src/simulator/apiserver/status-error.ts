@@ -38,6 +38,7 @@ const REASON_CODES = {
   AlreadyExists: 409,
   Conflict: 409,
   Expired: 410,
+  Gone: 410,
   RequestEntityTooLarge: 413,
   UnsupportedMediaType: 415,
   Invalid: 422,
