@@ -122,6 +122,23 @@ export interface TopologyGroups {
   readonly dies: readonly CpuGroup[];
   readonly clusters: readonly CpuGroup[];
   readonly cores: readonly CpuGroup[];
+  /** As in MachineFacts. */
+  readonly ownCoreIds: ReadonlyMap<number, number>;
+}
+
+/**
+ * The `core_id` of threads that have another one than their core's first. Processors number all their threads in one way: one
+ * thread that has the number of its core tells that all do.
+ */
+function readOwnCoreIds({ directories }: GroupSource, cores: readonly CpuGroup[]): Map<number, number> {
+  const differs = ({ cpu, core }: { cpu: number; core: CpuGroup }) => {
+    const id = directories.readId(cpu, 'core');
+    return id === undefined || id === core.id ? [] : [[cpu, id] as const];
+  };
+  const threads = cores.flatMap((core) => core.cpus.toArray().map((cpu, thread) => ({ cpu, thread, core })));
+  const further = threads.filter(({ thread }) => thread > 0);
+  const sample = further.at(-1);
+  return new Map(sample && differs(sample).length > 0 ? further.flatMap(differs) : []);
 }
 
 /**
@@ -140,5 +157,5 @@ export function readTopologyGroups(source: GroupSource): TopologyGroups {
   const within = (cpu: number) =>
     [sockets, dies, clusters].map((groups) => groups.findIndex(({ cpus }) => cpus.has(cpu))).join('/');
   const cores = sockets.flatMap(({ cpus }) => readCompulsory(source, { kind: 'core', parent: cpus, within }));
-  return { sockets, dies, clusters, cores };
+  return { sockets, dies, clusters, cores, ownCoreIds: readOwnCoreIds(source, cores) };
 }

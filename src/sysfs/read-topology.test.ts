@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { assert as assertProperty, constantFrom, integer, property, record, string, uniqueArray } from 'fast-check';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseSynthetic } from '../topology/synthetic.ts';
+import { topologyFromJson } from '../topology/topology-from-json.ts';
+import { topologyToJson } from '../topology/topology-json.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { readTopologyFrom, TopologyError } from './read-topology.ts';
 import { editMachine, listsOf, readEdited, readTree } from './testing/edited-machine.ts';
@@ -78,6 +80,15 @@ test('readTopology tells cores apart whose core_id repeats in another socket or 
     topology.cores.map(({ coreId }) => coreId),
     [0, 1, 0, 1, 0, 1, 0, 1],
   );
+});
+
+test('readTopology keeps the core_id of every thread where those of one core differ', () => {
+  const set = Object.fromEntries([0, 1, 2, 3].map((cpu) => [`cpu/cpu${cpu}/topology/core_id`, 10 + cpu]));
+  const topology = readEdited('core:2 pu:2', { set });
+  const idsOf = (read: typeof topology) => read.cpus.map(({ coreId }) => coreId);
+  assert.deepEqual([listsOf(topology.cores), idsOf(topology)], ['0,2 1,3', [10, 11, 12, 13]]);
+  const json: unknown = JSON.parse(JSON.stringify(topologyToJson(topology)));
+  assert.deepEqual(idsOf(topologyFromJson(json)), [10, 11, 12, 13]);
 });
 
 test('readTopology tells sockets apart by their CPUs where every package id is -1', () => {

@@ -66,7 +66,7 @@ export function buildTopology(facts: MachineFacts): CpuTopology {
       die: dieOf?.get(cpu),
       cluster: clusterOf?.get(cpu),
       core,
-      coreId: cores[core]?.id,
+      coreId: facts.ownCoreIds?.get(cpu) ?? cores[core]?.id,
       numaNode: numaNodes[nodeOf?.get(cpu) ?? 0]?.numaNode ?? 0,
       l3Cache: l3Of?.get(cpu),
       siblings: cores[core]?.cpus ?? CpuSet.of(cpu),

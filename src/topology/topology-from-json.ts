@@ -98,6 +98,14 @@ function groupCores(rows: readonly CpuRow[]): CpuGroup[] {
   );
 }
 
+/** The numbers of CPUs that have another one than their core. */
+function findOwnCoreIds(rows: readonly CpuRow[], cores: readonly CpuGroup[]): Map<number, number> {
+  const coreIdOf = new Map(cores.flatMap(({ cpus, id }) => cpus.toArray().map((cpu) => [cpu, id])));
+  return new Map(
+    rows.flatMap(({ cpu, coreId }) => (coreId === undefined || coreId === coreIdOf.get(cpu) ? [] : [[cpu, coreId]])),
+  );
+}
+
 function checkRows(document: JsonEntry, rows: readonly CpuRow[]): void {
   if (rows.length === 0) document.fail('cpus', 'a list of one CPU or more');
   const seen = new Set<number>();
@@ -119,6 +127,7 @@ export function topologyFromJson(json: unknown): CpuTopology {
   const idKeys = isComplete ? { socket: 'socketId', core: 'coreId' } : { socket: 'socket', core: 'core' };
   const rows = document.entries('cpus').map((entry) => readRow(entry, idKeys));
   checkRows(document, rows);
+  const cores = groupCores(rows);
   const isHybrid = rows.some(({ coreType }) => coreType !== 'standard');
   return buildTopology({
     online: setOf(rows),
@@ -132,7 +141,8 @@ export function topologyFromJson(json: unknown): CpuTopology {
     ),
     dies: groupRows(rows, ({ die }) => die),
     clusters: groupRows(rows, ({ cluster }) => cluster),
-    cores: groupCores(rows),
+    cores,
+    ownCoreIds: findOwnCoreIds(rows, cores),
     l3Caches: readL3Caches(document, rows),
     numaNodes: readNumaNodes(document, rows),
     eCores: isHybrid ? setOf(rows.filter(({ coreType }) => coreType === 'e-core')) : undefined,
