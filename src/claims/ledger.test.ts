@@ -97,6 +97,19 @@ test('Ledger.admit refuses unknown claims, other CPUs and a second owner, naming
   }
 });
 
+test('Ledger.admit N6: refuses a container of another namespace, also before the claim’s own container came', () => {
+  const ledger = new Ledger(eightCpus);
+  ledger.reserve(prepared('a', CpuSet.of(1, 2)));
+  const wanted = new Map([['a', CpuSet.of(1, 2)]]);
+  assert.throws(
+    () => ledger.admit(wanted, { ...owner('main'), podNamespace: 'thieves' }),
+    (error: Error & { code: string }) =>
+      error.code === 'ClaimMismatch' && error.message.endsWith('shop/a, which is for pods of namespace shop only'),
+  );
+  assert.equal(ledger.ownerOf('a'), undefined);
+  assert.equal(ledger.admit(wanted, owner('main')).toString(), '1-2');
+});
+
 test('Ledger.admit P16: with claimSharing "pod" serves the containers of one pod, and names the owner to another pod', () => {
   const ledger = new Ledger(eightCpus, { claimSharing: 'pod' });
   ledger.reserve(prepared('a', CpuSet.of(1, 2)));

@@ -171,6 +171,15 @@ export class Ledger {
           `${action}: its environment gives it CPUs ${cpus} of claim UID ${uid}, which is not prepared on this node`,
         );
       }
+      // A claim that another driver's file gave has no name, and neither has the pod of a container that the runtime lists alone.
+      const isNamed = claim.assignments.length > 0 && container.podNamespace !== '';
+      if (isNamed && claim.namespace !== container.podNamespace) {
+        throw new ClaimError(
+          'ClaimMismatch',
+          `${action}: its environment gives it CPUs ${cpus} of claim ${describeClaim(claim)}, which is for pods of namespace ` +
+            `${claim.namespace} only`,
+        );
+      }
       if (!claim.cpus.equals(cpus)) {
         throw new ClaimError(
           'ClaimMismatch',
