@@ -147,6 +147,17 @@ test('Adoption asks again while the API server is away, and until it is stopped'
   assert.equal(containers.unverified.length, 1);
 });
 
+test('Adoption takes nothing over any more when the answer comes after it was stopped', async () => {
+  const { ledger, containers, adoption, files, asked } = newNode({ u1: claimObject('u1', '2') });
+  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  const abort = new AbortController();
+  const settled = adoption.settle(abort.signal);
+  assert.equal(asked.length, 1);
+  abort.abort();
+  await settled;
+  assert.deepEqual([files.length, ledger.claims.length, containers.unverified.length], [0, 0, 1]);
+});
+
 test('Adoption binds the memory of a container whose claim asks for it, and records it', async () => {
   const object = claimObject('u1', '2');
   const { allocation } = object.status as unknown as { allocation: { devices: Record<string, unknown> } };

@@ -106,7 +106,7 @@ export class Adoption {
     const backoff = new Backoff(RETRY);
     while (!signal.aborted && this.#containers.unverified.length > 0) {
       try {
-        for (const container of this.#containers.unverified) await this.#settleOne(container);
+        for (const container of this.#containers.unverified) await this.#settleOne(container, signal);
         backoff.reset();
       } catch (error) {
         this.#ports.log.warn('claims of running containers cannot be checked yet', { reason: errorText(error) });
@@ -117,11 +117,13 @@ export class Adoption {
   }
 
   /** @throws whatever `findClaim` rejects with; the container is unverified still. */
-  async #settleOne(container: UnverifiedContainer): Promise<void> {
+  async #settleOne(container: UnverifiedContainer, signal: AbortSignal): Promise<void> {
     const { facts, claims } = container;
     for (const [uid, cpus] of claims) {
       if (this.#ledger.find(uid)) continue;
       const claim = await this.#ports.findClaim({ namespace: facts.podNamespace, uid });
+      // Another driver may have the node by now.
+      if (signal.aborted) return;
       await this.#adopt(claim, { uid, cpus, facts });
     }
     this.#containers.settleUnverified(facts.id);
