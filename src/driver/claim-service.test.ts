@@ -7,6 +7,7 @@ import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
+import { describeClaimStatus } from './claim-status.ts';
 import { Containers } from './containers.ts';
 import { recoverClaims } from './recover.ts';
 import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';
@@ -279,6 +280,58 @@ test('ClaimService.close: what is under way fails and changes nothing, whatever 
   assert.match((await unprepared)[0]?.error ?? '', /^Cannot unprepare claim default\/claim-known: /);
   assert.deepEqual([...fixture.files.keys()], ['old', 'known']);
   assert.equal(fixture.ledger.claims.length, 2);
+});
+
+/** A claim as the API server has it after it was prepared: with what its status tells. */
+function withStatus(fixture: ClaimFixture, uid: string) {
+  const claim = fixture.ledger.find(uid);
+  assert.ok(claim);
+  const object = fixture.objects.get(uid) as { status: object };
+  const devices = describeClaimStatus(claim, smtMachine({ cores: 8 }), []).map(({ shareId, ...device }) => ({
+    driver: 'dra.cpu',
+    ...device,
+    ...(shareId === undefined ? {} : { shareID: shareId }),
+  }));
+  return { ...object, status: { ...object.status, devices } };
+}
+
+test('ClaimService.prepare R3: gives claims the CPUs they had before a reboot, in whatever order they come', async () => {
+  const before = withClaims({ a: '4', b: '3', c: '2' });
+  const split = [
+    { device: NUMA, cpus: '2', request: 'one', shareID: 's1' },
+    { device: NUMA, cpus: '1', request: 'two', shareID: 's2' },
+  ];
+  before.objects.set('split', allocatedClaim('split', split));
+  for (const uid of ['a', 'b', 'c', 'split']) await before.prepare(uid);
+  const after = new ClaimFixture();
+  for (const uid of ['a', 'b', 'split']) after.objects.set(uid, withStatus(before, uid));
+  for (const uid of ['split', 'b', 'a']) {
+    assert.equal(await after.prepareError(uid), '');
+    assert.equal(after.files.get(uid)?.cpus, before.files.get(uid)?.cpus);
+  }
+  assert.deepEqual(after.files.get('b')?.assignments?.[0]?.why, [
+    'The claim had these CPUs before, as its status tells.',
+  ]);
+});
+
+test('ClaimService.prepare R3: chooses anew where the CPUs of the status cannot be had or are of another allocation', async () => {
+  const before = withClaims({ a: '4' });
+  await before.prepare('a');
+  const status = withStatus(before, 'a');
+  for (const change of ['taken', 'reserved', 'wrong', 'size', 'share'] as const) {
+    const after = withClaims({ first: '2' }, change === 'reserved' ? { reserved: CpuSet.of(0, 8) } : {});
+    if (change === 'taken') await after.prepare('first');
+    const device = status.status.devices[0];
+    assert.ok(device);
+    const cpuset = change === 'wrong' ? '0-' : change === 'size' ? '0-1,8' : device.data['cpuset'];
+    const devices = [
+      { ...device, data: { ...device.data, cpuset }, ...(change === 'share' ? { shareID: 'old' } : {}) },
+    ];
+    after.objects.set('a', { ...status, status: { ...status.status, devices } });
+    assert.equal(await after.prepareError('a'), '', change);
+    assert.equal(after.ledger.find('a')?.cpus.size, 4, change);
+    assert.match(after.files.get('a')?.assignments?.[0]?.why?.[0] ?? '', /^Why: best fit/, change);
+  }
 });
 
 test('ClaimService.unprepare P8: state is kept while the file cannot be removed; an unknown claim is done', async () => {

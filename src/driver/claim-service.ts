@@ -4,10 +4,12 @@ import { chooseCpus } from '../claims/choose-cpus.ts';
 import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
+import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
+import { readEarlierCpus } from './earlier-cpus.ts';
 import type { Machine } from './machine.ts';
 import { ReleaseWaiter } from './release-waiter.ts';
 
@@ -258,7 +260,8 @@ export class ClaimService {
     if (found && !isSameAllocation(found, claim)) await this.#endEarlierAllocation(found, claim);
     if (claim.devices.length === 0) return [];
     const adopted = this.#ledger.find(claim.uid);
-    const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim)));
+    const earlier = readEarlierCpus(fetched.value, claim, this.#ports.machine().driverName);
+    const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim, earlier)));
     const isNew = adopted === undefined;
     await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
     const durationMs = this.#ports.now() - startMs;
@@ -305,19 +308,35 @@ export class ClaimService {
     );
   }
 
-  /** Decides on a new claim and reserves in one synchronous step: nobody else can take the CPUs in between. */
-  #decide(claim: Claim): PreparedClaim {
+  /**
+   * Decides on a new claim and reserves in one synchronous step: nobody else can take the CPUs in between. `earlier` are the CPUs
+   * that it had before the node was started anew.
+   */
+  #decide(claim: Claim, earlier: CpuSet | undefined): PreparedClaim {
     this.#checkOpen('prepare', claim);
-    const { topology, devices, pool } = this.#ports.machine();
-    const prepared = chooseCpus(claim, {
-      topology,
-      devices,
-      pool,
-      free: this.#ledger.free,
-      describeHolders: (cpus) => this.#ledger.describeHolders(cpus),
-    });
+    const prepared = this.#chooseAgain(claim, earlier) ?? this.#choose(claim, this.#ledger.free);
     this.#ledger.reserve(prepared);
     return prepared;
+  }
+
+  /** The same CPUs as before, when they are free and still what the claim may get. */
+  #chooseAgain(claim: Claim, earlier: CpuSet | undefined): PreparedClaim | undefined {
+    if (!earlier || earlier.isEmpty || !earlier.isSubsetOf(this.#ledger.free)) return undefined;
+    try {
+      const prepared = this.#choose(claim, earlier);
+      if (!prepared.cpus.equals(earlier)) return undefined;
+      const why = ['The claim had these CPUs before, as its status tells.'];
+      return { ...prepared, assignments: prepared.assignments.map((assignment) => ({ ...assignment, why })) };
+    } catch (error) {
+      if (error instanceof ClaimError) return undefined;
+      throw error;
+    }
+  }
+
+  #choose(claim: Claim, free: CpuSet): PreparedClaim {
+    const { topology, devices, pool } = this.#ports.machine();
+    const describeHolders = (cpus: CpuSet) => this.#ledger.describeHolders(cpus);
+    return chooseCpus(claim, { topology, devices, pool, free, describeHolders });
   }
 
   /**
