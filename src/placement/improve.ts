@@ -51,7 +51,7 @@ function isLowest(scratch: ImproveScratch, { cpus, limit, spread }: RegionGoal):
   return (
     !canHold(before.socketFree, limit.sockets - 1, cpus, counts) &&
     !canHold(before.nodeFree, limit.numaNodes - 1, cpus, counts) &&
-    (limit.l3Caches < 2 || !canHold(before.l3Free, limit.l3Caches - 1, cpus, counts))
+    (limit.l3Caches < 2 || (before.index.l3sNest && !canHold(before.l3Free, limit.l3Caches - 1, cpus, counts)))
   );
 }
 

@@ -72,13 +72,10 @@ function canServe(search: LeafSearch): boolean {
   return limit.brokenCores > 0 || countUnbrokenCores(all, cpus) <= limit.cores;
 }
 
-/** The most leaves that may keep within the limit of L3 caches; leaves without a known cache do not count. */
+/** The most leaves that may keep within the limit of L3 caches. */
 function countLeavesMax(search: LeafSearch): number {
-  const { leafL3, l3Count, l3sSpan } = search.census.index;
-  if (l3Count === 0 || l3sSpan) return search.leafCount;
-  let uncounted = 0;
-  for (let i = 0; i < search.leafCount; i += 1) if ((leafL3[search.leaves[i] ?? 0] ?? -1) < 0) uncounted += 1;
-  return Math.min(search.leafCount, search.goal.limit.l3Caches + uncounted);
+  const { l3Count, l3sNest } = search.census.index;
+  return l3Count === 0 || !l3sNest ? search.leafCount : Math.min(search.leafCount, search.goal.limit.l3Caches);
 }
 
 /**
@@ -92,8 +89,7 @@ export function tryChosenCells(search: LeafSearch): void {
   const most = countLeavesMax(search);
   search.served = false;
   search.perfect = false;
-  // Where caches span leaves, more leaves need not be more caches.
-  const isDone = () => search.perfect || (search.served && !search.census.index.l3sSpan);
+  const isDone = () => search.perfect || (search.served && search.census.index.l3sNest);
   for (let wanted = countLeavesMin(search); wanted <= most && !isDone() && search.stepsLeft > 0; wanted += 1) {
     search.wanted = wanted;
     search.stepsFloor = Math.max(0, search.stepsLeft - Math.max(STEPS_PER_COUNT, search.stepsLeft >> 1));
@@ -146,18 +142,19 @@ export function tryLeaves(search: LeafSearch, leaves: Int32Array, count: number)
   judgeCandidate(search);
 }
 
-/** How many L3 caches the candidate's leaves lie in, each counted once. */
-function countL3s({ candidate, census, l3Seen }: LeafSearch): number {
+/** Counts the L3 caches that the candidate's leaves lie in, each once, and the leaves without one. */
+function countL3s({ candidate, census, l3Seen }: LeafSearch): void {
   const { leafL3 } = census.index;
-  let l3s = 0;
+  candidate.l3Caches = 0;
+  candidate.uncachedLeaves = 0;
   for (let i = 0; i < candidate.leafCount; i += 1) {
     const l3 = leafL3[candidate.leaves[i] ?? 0] ?? -1;
+    if (l3 < 0) candidate.uncachedLeaves += 1;
     if (l3 < 0 || l3Seen[l3] === 1) continue;
     l3Seen[l3] = 1;
-    l3s += 1;
+    candidate.l3Caches += 1;
   }
   l3Seen.fill(0);
-  return l3s;
 }
 
 function judgeCandidate(search: LeafSearch): void {
@@ -165,12 +162,11 @@ function judgeCandidate(search: LeafSearch): void {
   const { candidate, best, goal, census } = search;
   sumLeaves(search, candidate.leaves, candidate.leafCount, search.sum);
   if (!judgeCores(candidate, search.sum, goal)) return;
-  candidate.l3Caches = countL3s(search);
+  countL3s(search);
   if (!servesGoal(candidate, goal)) return;
   search.served = true;
-  // As many leaves may lie in fewer caches only where caches span them.
-  const mayLieInFewer = census.index.l3sSpan && candidate.l3Caches > 1;
-  search.perfect = candidate.cores === search.coresBest && candidate.brokenCores === 0 && !mayLieInFewer;
+  const mayLieBetter = !census.index.l3sNest && (candidate.l3Caches > 1 || candidate.uncachedLeaves > 0);
+  search.perfect = candidate.cores === search.coresBest && candidate.brokenCores === 0 && !mayLieBetter;
   if (search.found && compareRegions(candidate, best, goal.spread) >= 0) return;
   search.found = true;
   best.leaves.set(candidate.leaves);
@@ -178,6 +174,7 @@ function judgeCandidate(search: LeafSearch): void {
   best.sockets = candidate.sockets;
   best.numaNodes = candidate.numaNodes;
   best.l3Caches = candidate.l3Caches;
+  best.uncachedLeaves = candidate.uncachedLeaves;
   best.cores = candidate.cores;
   best.brokenCores = candidate.brokenCores;
   best.cellFree = candidate.cellFree;

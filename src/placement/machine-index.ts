@@ -42,8 +42,11 @@ export interface MachineIndex {
    * where a core has one, which its leaf tells. A core's leaf is that of its lowest CPU.
    */
   readonly l3OfCpu: Int32Array | undefined;
-  /** Whether a cache has several leaves: it serves more than one node (Intel sub-NUMA clusters) or more than one socket. */
-  readonly l3sSpan: boolean;
+  /**
+   * Whether more leaves are more caches: each has one of its own, or none is known. Not so where a cache serves several nodes
+   * (Intel sub-NUMA clusters) or sockets, or where some cores have none (the low-power ones of Intel hybrids).
+   */
+  readonly l3sNest: boolean;
   readonly cellCores: Lists;
   readonly cellLeaves: Lists;
   readonly cellNode: Int32Array;
@@ -201,7 +204,6 @@ function buildIndex(topology: CpuTopology): MachineIndex {
   const coreNode = coreCell.map((cell) => cellNode[cell] ?? -1);
   const coreSocket = coreCell.map((cell) => cellSocket[cell] ?? -1);
   const l3Cores = groupBy(coreL3, l3Numbers.size);
-  const cachedLeaves = leafL3.filter((l3) => l3 >= 0);
   const l3OfCpu = findSplitL3s(topology, l3Numbers, cpuIdEnd);
   if (l3OfCpu) sortByL3(coreCpus, l3OfCpu);
   return {
@@ -222,7 +224,7 @@ function buildIndex(topology: CpuTopology): MachineIndex {
     leafCell,
     leafL3,
     l3OfCpu,
-    l3sSpan: new Set(cachedLeaves).size < cachedLeaves.length,
+    l3sNest: l3Numbers.size === 0 || (!leafL3.includes(-1) && new Set(leafL3).size === leafL3.length),
     cellCores: groupBy(coreCell, cellCount),
     cellLeaves: groupBy(leafCell, cellCount),
     cellNode,

@@ -7,6 +7,8 @@ export interface Region {
   sockets: number;
   numaNodes: number;
   l3Caches: number;
+  /** Leaves whose cores have no known cache. */
+  uncachedLeaves: number;
   cores: number;
   brokenCores: number;
   /** Free CPUs of its sockets and nodes: of equal regions the fuller one is taken, so that the emptier stays whole. */
@@ -37,7 +39,13 @@ export const NO_LIMIT: PlacementScore = {
 /** A region of no leaves with room for `leafCount`. */
 export function createRegion(leafCount: number): Region {
   const leaves = new Int32Array(leafCount);
-  return { leaves, leafCount: 0, sockets: 0, numaNodes: 0, l3Caches: 0, cores: 0, brokenCores: 0, cellFree: 0 };
+  const columns = { sockets: 0, numaNodes: 0, l3Caches: 0, uncachedLeaves: 0, cores: 0, brokenCores: 0 };
+  return { leaves, leafCount: 0, ...columns, cellFree: 0 };
+}
+
+/** Cores that have no cache are no better than those of one: the low-power cores of Intel hybrids are the slowest. */
+function countCaches({ l3Caches }: { readonly l3Caches: number }): number {
+  return Math.max(l3Caches, 1);
 }
 
 /** Below 0 when `a` is better than `b`, column by column in the order of how far apart the domains are. */
@@ -45,9 +53,10 @@ export function compareRegions(a: Region, b: Region, spread: boolean): number {
   return (
     a.sockets - b.sockets ||
     a.numaNodes - b.numaNodes ||
-    a.l3Caches - b.l3Caches ||
+    countCaches(a) - countCaches(b) ||
     (spread ? b.cores - a.cores : a.cores - b.cores) ||
     (spread ? 0 : a.brokenCores - b.brokenCores) ||
+    a.uncachedLeaves - b.uncachedLeaves ||
     a.cellFree - b.cellFree
   );
 }
@@ -58,7 +67,7 @@ export function servesGoal(score: PlacementScore, { limit, spread, strictly }: R
   const brokenCores = spread ? 0 : score.brokenCores - limit.brokenCores;
   const sockets = score.sockets - limit.sockets;
   const numaNodes = score.numaNodes - limit.numaNodes;
-  const l3Caches = score.l3Caches - limit.l3Caches;
+  const l3Caches = countCaches(score) - countCaches(limit);
   if (sockets > 0 || numaNodes > 0 || l3Caches > 0 || cores > 0 || brokenCores > 0) return false;
   return !strictly || sockets < 0 || numaNodes < 0 || l3Caches < 0 || cores < 0 || brokenCores < 0;
 }

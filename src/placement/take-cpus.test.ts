@@ -74,6 +74,18 @@ describe('takeCpus where the kubelet goes wrong', () => {
     );
   });
 
+  test('T4: cores without an L3 cache are taken last, not first', () => {
+    // Intel Core Ultra: two P-cores (0-3), four E-cores (4-7) and two low-power cores (8-9), which the L3 does not serve.
+    const rows = Array.from({ length: 10 }, (_, cpu): CpuRow => {
+      const core = cpu < 4 ? cpu >> 1 : cpu - 2;
+      return { cpu, core, socket: 0, numaNode: 0, ...(cpu < 8 && { l3Cache: 0 }) };
+    });
+    const machine = machineOf(rows);
+    assert.equal(`${take(machine, { cpus: 1, policy: 'packed' }).cpus}`, '4');
+    assert.equal(`${take(machine, { cpus: 2, policy: 'spread' }).cpus}`, '0,2');
+    assert.equal(`${take(machine, { cpus: 2, policy: 'one-thread-per-core' }).cpus}`, '0,2');
+  });
+
   test('T5: one offline thread does not switch whole cores off', () => {
     const rows = regularRows({ sockets: 1, nodesPerSocket: 1, l3sPerNode: 1, coresPerL3: 8, threadsPerCore: 2 });
     const machine = machineOf(rows.filter(({ cpu }) => cpu !== 15));
