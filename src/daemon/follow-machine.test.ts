@@ -70,3 +70,21 @@ test('followMachine gives claims no CPU while too few are online for sharedPoolM
   setOnline('0-7');
   assert.deepEqual([seen.changes, ledger.free.toString()], [2, '3,7']);
 });
+
+test('followMachine keeps the names of single CPUs while others are offline', async () => {
+  const { config } = await parse({});
+  const { foundation, setOnline } = follow({ ...config, deviceMode: { kind: 'individual' } });
+  const namesOf = () => foundation.machine.devices.devices.map(({ name, cpus }) => `${name} is ${cpus}`).join(', ');
+  const all = namesOf();
+  assert.equal(
+    all,
+    'cpudev000 is 0, cpudev001 is 4, cpudev002 is 1, cpudev003 is 5, cpudev004 is 2, cpudev005 is 6, cpudev006 is 3, cpudev007 is 7',
+  );
+  setOnline('2-3,6-7');
+  assert.equal(namesOf(), 'cpudev004 is 2, cpudev005 is 6, cpudev006 is 3, cpudev007 is 7');
+  assert.equal(foundation.machine.devices.byName.get('cpudev005')?.cpus.toString(), '6');
+  assert.equal(foundation.machine.devices.byName.get('cpudev000'), undefined);
+  setOnline('1-3,5-7');
+  setOnline('0-7');
+  assert.equal(namesOf(), all);
+});

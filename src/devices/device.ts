@@ -81,7 +81,7 @@ function identifyL3({ l3CacheId, cpus }: L3Cache): number | undefined {
 }
 
 function nameDevice(prefix: string, number: number): string {
-  return `cpudev${prefix}${String(number).padStart(3, '0')}`;
+  return `${prefix}${String(number).padStart(3, '0')}`;
 }
 
 /** A device before it is known how many CPUs of it claims get at a time. */
@@ -100,7 +100,7 @@ function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): UnsteppedDev
     .flatMap((id) => cpus.get(id) ?? [])
     .map((cpu, number) => ({
       kind: 'cpu',
-      name: nameDevice('', number),
+      name: nameDevice('cpudev', number),
       cpus: CpuSet.of(cpu.cpu),
       cpu,
       l3CacheId: cpu.l3Cache === undefined ? undefined : l3CacheIds.get(cpu.l3Cache),
@@ -120,7 +120,7 @@ function enumerateGroups(
       const numbers = numberGroups(nodes.map((node) => node.numaNode));
       return nodes.map(({ numaNode, cpus }, index) => ({
         kind: 'numanode',
-        name: nameDevice('numa', numbers[index] ?? index),
+        name: nameDevice('cpudevnuma', numbers[index] ?? index),
         cpus,
         numaNode,
         socketId: firstCpu(cpus)?.socketId,
@@ -130,7 +130,7 @@ function enumerateGroups(
       const numbers = numberGroups(topology.sockets.map((socket) => socket.socketId));
       return topology.sockets.map(({ socketId, cpus }, index) => ({
         kind: 'socket',
-        name: nameDevice('socket', numbers[index] ?? index),
+        name: nameDevice('cpudevsocket', numbers[index] ?? index),
         cpus,
         socketId,
       }));
@@ -138,7 +138,7 @@ function enumerateGroups(
     case 'l3cache':
       return topology.l3Caches.map((l3) => ({
         kind: 'l3cache',
-        name: nameDevice('l3cache', l3.l3Cache),
+        name: nameDevice('cpudevl3cache', l3.l3Cache),
         cpus: l3.cpus,
         l3CacheId: identifyL3(l3),
         numaNode: firstCpu(l3.cpus)?.numaNode ?? 0,
@@ -208,4 +208,29 @@ export function withoutDevices(topology: CpuTopology, mode: DeviceMode, reserved
     fullPhysicalCores: false,
     machinePlacement: 'explicit',
   };
+}
+
+/**
+ * The same devices under the names that their CPUs had before, so that a claim that was allocated by a name means the same CPUs when
+ * others go offline: names of single CPUs and of L3 caches are ordinals. Devices of CPUs without a name get one that none has.
+ * @param names device by CPU.
+ */
+export function keepNames(table: DeviceTable, names: ReadonlyMap<number, string>): DeviceTable {
+  const known = table.devices.map(({ cpus }) =>
+    cpus
+      .toArray()
+      .map((cpu) => names.get(cpu))
+      .find((name) => name !== undefined),
+  );
+  const taken = new Set(names.values());
+  const devices = table.devices.map((device, index): Device => {
+    const name = known[index];
+    if (name !== undefined && known.indexOf(name) === index) return { ...device, name };
+    const prefix = device.name.replace(/\d+$/, '');
+    let free = device.name;
+    for (let number = index; taken.has(free); number += 1) free = nameDevice(prefix, number);
+    taken.add(free);
+    return { ...device, name: free };
+  });
+  return { ...table, devices, byName: new Map(devices.map((device) => [device.name, device])) };
 }
