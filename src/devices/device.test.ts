@@ -219,6 +219,19 @@ test('toSliceDevice S6: no device shares counters with another, in any mode', ()
   }
 });
 
+test('toSliceDevice tells no NUMA node and no socket of an L3 cache that serves several', () => {
+  const machine = smtMachine({ nodes: 2, cores: 1 });
+  const [l3] = machine.l3Caches;
+  assert.ok(l3);
+  const wide = { ...machine, l3Caches: [{ ...l3, cpus: machine.online }] };
+  const attributesOf = (topology: CpuTopology) =>
+    enumerateDevices(topology, grouped('l3cache'), CpuSet.empty).devices.map((device) =>
+      Object.keys(toSliceDevice(device, topology, { exposePcieRoots: false }).attributes),
+    )[0];
+  assert.ok(attributesOf(machine)?.includes('resource.kubernetes.io/numaNode'));
+  assert.deepEqual(attributesOf(wide), ['dra.cpu/cacheL3ID', 'dra.cpu/smtEnabled', 'dra.cpu/numCPUs']);
+});
+
 test('toSliceDevice publishes the union of the PCIe roots of a group', () => {
   const machine = smtMachine({ nodes: 2, cores: 1 });
   const pcieRoots = [

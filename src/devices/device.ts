@@ -33,7 +33,7 @@ export type Device = {
   | {
       readonly kind: 'l3cache';
       readonly l3CacheId: number | undefined;
-      readonly numaNode: number;
+      readonly numaNode: number | undefined;
       readonly socketId: number | undefined;
     }
   | { readonly kind: 'machine' }
@@ -107,13 +107,20 @@ function enumerateCpus(topology: CpuTopology, allocatable: CpuSet): UnsteppedDev
     }));
 }
 
+/** What all CPUs of a group have in common; undefined where they differ: a group is not in one of several nodes. */
+function findCommon<Value>(cpus: readonly Cpu[], valueOf: (cpu: Cpu) => Value): Value | undefined {
+  const values = new Set(cpus.map(valueOf));
+  const [value] = values;
+  return values.size === 1 ? value : undefined;
+}
+
 /** Grouped devices before reserved CPUs are taken out: every group of the kind, even one that ends up empty. */
 function enumerateGroups(
   topology: CpuTopology,
   groupBy: (DeviceMode & { kind: 'grouped' })['groupBy'],
 ): UnsteppedDevice[] {
   const cpuById = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
-  const firstCpu = (cpus: CpuSet) => cpuById.get(cpus.first ?? -1);
+  const membersOf = (cpus: CpuSet) => cpus.toArray().flatMap((cpu) => cpuById.get(cpu) ?? []);
   switch (groupBy) {
     case 'numanode': {
       const nodes = topology.numaNodes.filter((node) => !node.cpus.isEmpty);
@@ -123,7 +130,8 @@ function enumerateGroups(
         name: nameDevice('cpudevnuma', numbers[index] ?? index),
         cpus,
         numaNode,
-        socketId: firstCpu(cpus)?.socketId,
+        // As in the reference: where a node has several sockets, it tells one of them.
+        socketId: membersOf(cpus)[0]?.socketId,
       }));
     }
     case 'socket': {
@@ -141,8 +149,8 @@ function enumerateGroups(
         name: nameDevice('cpudevl3cache', l3.l3Cache),
         cpus: l3.cpus,
         l3CacheId: identifyL3(l3),
-        numaNode: firstCpu(l3.cpus)?.numaNode ?? 0,
-        socketId: firstCpu(l3.cpus)?.socketId,
+        numaNode: findCommon(membersOf(l3.cpus), ({ numaNode }) => numaNode),
+        socketId: findCommon(membersOf(l3.cpus), ({ socketId }) => socketId),
       }));
     case 'machine':
       return [{ kind: 'machine', name: 'cpudevmachine', cpus: topology.online }];

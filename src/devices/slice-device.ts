@@ -72,7 +72,7 @@ function identityAttributes(device: Device): Record<string, DeviceAttribute> {
       return known('dra.cpu/socketID', device.socketId);
     case 'l3cache':
       return {
-        ...numaAttributes(device.numaNode),
+        ...(device.numaNode === undefined ? {} : numaAttributes(device.numaNode)),
         ...known('dra.cpu/socketID', device.socketId),
         ...known('dra.cpu/cacheL3ID', device.l3CacheId),
       };
