@@ -59,6 +59,7 @@ const REFUSED: readonly unknown[] = [
   { cpuset: '2-5', placement: 'spread' },
   { groupSize: 2 },
   { memoryNodes: 'near' },
+  { sharedCPUs: 2 },
   { placement: 'one-thread-per-core', fullPhysicalCores: true },
 ];
 

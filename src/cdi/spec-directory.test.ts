@@ -74,11 +74,17 @@ test('SpecDirectory.readAll R11: reads files of a later release of the same vers
     await writeFile(file, text.replace('{\\"version\\":1', '{\\"version\\":1,\\"addedLater\\":true'));
     const { records, damaged } = await specs.readAll();
     assert.deepEqual([records.map(({ uid, cpus }) => `${uid}=${cpus}`), damaged], [['a=1-2'], []]);
-    // A claim with memory nodes is no other version: a release that does not know them reads the rest.
-    await specs.write({ ...record('a'), memoryNodes: '1' });
+    // A claim with more wishes is no other version: a release that does not know them reads the rest.
+    await specs.write({ ...record('a'), memoryNodes: '1', sharedCPUs: true });
     const bound = JSON.parse(await readFile(file, 'utf8')) as { annotations: Record<string, string> };
-    const { memoryNodes, ...known } = JSON.parse(bound.annotations['dra.cpu/record'] ?? '') as Record<string, unknown>;
-    assert.deepEqual([memoryNodes, known], ['1', { version: 1, namespace: 'shop', name: 'a', assignments: [] }]);
+    const { memoryNodes, sharedCPUs, ...known } = JSON.parse(bound.annotations['dra.cpu/record'] ?? '') as Record<
+      string,
+      unknown
+    >;
+    assert.deepEqual(
+      [memoryNodes, sharedCPUs, known],
+      ['1', true, { version: 1, namespace: 'shop', name: 'a', assignments: [] }],
+    );
     // The reference looks for its kind, the device of the claim and the variable.
     const { kind, devices } = JSON.parse(text) as { kind: string; devices: object[] };
     assert.equal(kind, 'dra.k8s.io/cpu');

@@ -48,6 +48,12 @@ test('parseClaimSpec reads back the memory nodes, which the variable does not ha
   assert.deepEqual(parseClaimSpec(formatClaimSpec({ ...record, memoryNodes: '' }), uid), record);
 });
 
+test('parseClaimSpec reads back shared CPUs, which are not in the variable', () => {
+  const mixed = { ...record, sharedCPUs: true };
+  assert.deepEqual(parseClaimSpec(formatClaimSpec(mixed), uid), mixed);
+  assert.deepEqual(JSON.parse(formatClaimSpec(mixed)).devices, JSON.parse(formatClaimSpec(record)).devices);
+});
+
 test('parseClaimSpec reads a file from before the policy was recorded', () => {
   const [assignment] = record.assignments;
   const { policy: _, why: __, ...old } = assignment ?? {};

@@ -32,6 +32,8 @@ export interface ClaimRecord {
   }[];
   /** Linux list of the NUMA nodes that the container's memory is bound to; absent where it is not, and in older files. */
   readonly memoryNodes?: string;
+  /** Whether the container runs on the shared CPUs besides; absent where it does not, and in older files. */
+  readonly sharedCPUs?: boolean;
 }
 
 /** Why a file with one of our names is no claim of ours. */
@@ -93,7 +95,7 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
   if (typeof record.version !== 'number') return fail('its record has no version');
   // What the variable gives a container holds in every version, and its CPUs are nobody else's.
   if (record.version > RECORD_VERSION) return {};
-  const { namespace, name, memoryNodes } = record;
+  const { namespace, name, memoryNodes, sharedCPUs } = record;
   if (!isText(namespace) || !isText(name)) return fail('its record does not name the claim');
   if (!Array.isArray(record.assignments)) return fail('its record has no assignments');
   const assignments = record.assignments.map((item: unknown) => {
@@ -112,7 +114,13 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
     };
   });
   const isBound = isText(memoryNodes) && !parseCpuList(memoryNodes).isEmpty;
-  return { namespace, name, assignments, ...(isBound ? { memoryNodes } : {}) };
+  return {
+    namespace,
+    name,
+    assignments,
+    ...(isBound ? { memoryNodes } : {}),
+    ...(sharedCPUs === true ? { sharedCPUs } : {}),
+  };
 }
 
 /**

@@ -472,3 +472,38 @@ describe('chooseCpus with memoryNodes', () => {
     assert.equal(memoryOf({ results, configs: [local] }), undefined);
   });
 });
+
+describe('chooseCpus with sharedCPUs', () => {
+  const shared = { cpuConfig: { sharedCPUs: true } };
+  const ofClass = { ...shared, source: 'FromClass' } as const;
+  const results = [{ device: 'cpudevnuma001', cpus: '2' }];
+
+  test('gives the claim the same CPUs as without, and lets its container share the others', () => {
+    const { sharesPool, cpus, assignments } = choose({ results, configs: [shared] });
+    assert.deepEqual([sharesPool, String(cpus)], [true, String(choose({ results }).cpus)]);
+    assert.deepEqual(assignments, choose({ results }).assignments);
+    assert.equal(choose({ results }).sharesPool, undefined);
+  });
+
+  test('is a default of a DeviceClass that a claim takes back, and that stays beside a list of CPUs', () => {
+    const sharesPool = (...configs: GivenChoice['configs'] & object) => choose({ results, configs }).sharesPool;
+    assert.equal(sharesPool(ofClass), true);
+    assert.equal(sharesPool(ofClass, { cpuConfig: { sharedCPUs: false } }), undefined);
+    assert.equal(sharesPool(ofClass, { cpuConfig: { cpuset: '4-5' } }), true);
+  });
+
+  test('goes with single CPUs, and one of several requests is enough', () => {
+    const single = [{ device: 'cpudev000' }, { device: 'cpudev001', request: 'b' }];
+    assert.equal(
+      choose({ mode: individual, results: single, configs: [{ ...shared, requests: ['b'] }] }).sharesPool,
+      true,
+    );
+  });
+
+  test('leaves fractions of a CPU refused', () => {
+    assert.match(
+      chooseError({ results: [{ device: 'cpudevnuma001', cpus: '1500m' }], configs: [shared] }),
+      /^InvalidCapacity: .* want a whole number of CPUs, 1 or more/,
+    );
+  });
+});

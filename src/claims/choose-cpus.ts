@@ -196,16 +196,25 @@ function chooseMemoryNodes({ topology }: ChoiceContext, cpus: CpuSet, action: st
 export function chooseCpus(claim: Claim, context: ChoiceContext): PreparedClaim {
   const action = `Cannot prepare claim ${describeClaim(claim)}`;
   let ofClaim = CpuSet.empty;
-  let isMemoryLocal = false;
+  let [isMemoryLocal, sharesPool] = [false, false];
   const assignments = claim.devices.map((result): Assignment => {
     const { chosen, parameters } = chooseForDevice({ ...context, claim, result, ofClaim, action });
     ofClaim = ofClaim.union(chosen.cpus);
     isMemoryLocal ||= parameters.memoryNodes === 'local';
+    sharesPool ||= parameters.sharedCPUs === true;
     return { request: result.request, pool: result.pool, device: result.device, shareId: result.shareId, ...chosen };
   });
   const { mode, fullPhysicalCores } = context.devices;
   if (mode.kind === 'individual' && fullPhysicalCores) checkFullCores(ofClaim, { ...context, action });
   const { uid, namespace, name } = claim;
   const memoryNodes = isMemoryLocal ? chooseMemoryNodes(context, ofClaim, action) : undefined;
-  return { uid, namespace, name, assignments, cpus: ofClaim, ...(memoryNodes && { memoryNodes }) };
+  return {
+    uid,
+    namespace,
+    name,
+    assignments,
+    cpus: ofClaim,
+    ...(memoryNodes && { memoryNodes }),
+    ...(sharesPool && { sharesPool }),
+  };
 }

@@ -23,6 +23,8 @@ export interface PreparedClaim extends ClaimReference {
   readonly cpus: CpuSet;
   /** The NUMA nodes that the memory of its container is bound to, local to its CPUs; undefined where it is not bound. */
   readonly memoryNodes?: NodeSet;
+  /** Whether its container runs in the shared pool besides; default not. */
+  readonly sharesPool?: boolean;
 }
 
 /** The one container that may use a claim; a restarted container is the same owner under a new container id. */

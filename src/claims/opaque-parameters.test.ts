@@ -18,6 +18,7 @@ test('parseOpaqueParameters reads every key', () => {
     numaNodes: 4,
     nearPCIeRoots: ['pci0000:00', 'pci10000:a1'],
     memoryNodes: 'local',
+    sharedCPUs: true,
   };
   assert.deepEqual(parse(chosen), chosen);
   for (const placement of PLACEMENT_POLICIES) assert.deepEqual(parse({ placement }), { placement });
@@ -43,7 +44,7 @@ for (const [cpuConfig, message] of [
   [
     { xyz: 1 },
     'cpuConfig has the unknown key "xyz"; want one of cpuset, placement, fullPhysicalCores, coreType, isolated, groupSize, ' +
-      'numaNodes, nearPCIeRoots, memoryNodes',
+      'numaNodes, nearPCIeRoots, memoryNodes, sharedCPUs',
   ],
   [{ cpuset: '' }, 'cpuConfig.cpuset is ""; want a Linux CPU list of one CPU or more such as "2-5" or "0,4-6"'],
   [{ cpuset: 4 }, 'cpuConfig.cpuset is 4; want a Linux CPU list of one CPU or more such as "2-5" or "0,4-6"'],
@@ -58,6 +59,8 @@ for (const [cpuConfig, message] of [
   [{ coreType: 'big' }, 'cpuConfig.coreType is "big"; want one of "standard", "p-core", "e-core"'],
   [{ memoryNodes: 'locale' }, 'cpuConfig.memoryNodes is "locale"; want one of "any", "local"; did you mean "local"?'],
   [{ memoryNodes: [0] }, 'cpuConfig.memoryNodes is [0]; want one of "any", "local"'],
+  [{ sharedCPUs: 2 }, 'cpuConfig.sharedCPUs is 2; want true or false'],
+  [{ sharedCpus: true }, 'cpuConfig has the unknown key "sharedCpus"; did you mean "sharedCPUs"?'],
   [{ isolated: true }, 'cpuConfig.isolated is true; want one of "prefer", "require"'],
   [{ placement: 'distributed', groupSize: 0 }, 'cpuConfig.groupSize is 0; want a whole number from 1 to 8192'],
   [{ placement: 'distributed', numaNodes: '2' }, 'cpuConfig.numaNodes is "2"; want a whole number from 1 to 8192'],
@@ -124,5 +127,6 @@ test('describeParametersSchema describes every key', () => {
     'numaNodes',
     'nearPCIeRoots',
     'memoryNodes',
+    'sharedCPUs',
   ]);
 });

@@ -20,6 +20,8 @@ export interface CpuParameters {
   readonly nearPCIeRoots?: readonly string[];
   /** From which NUMA nodes the container's memory comes: any of them, or those of its CPUs. Chooses no CPUs. */
   readonly memoryNodes?: 'any' | 'local';
+  /** Whether the container runs on the shared CPUs besides its own. Chooses no CPUs. */
+  readonly sharedCPUs?: boolean;
 }
 
 /** Opaque parameters that make no sense. The message names the key, the value and what is allowed. */
@@ -69,6 +71,15 @@ function count(help: string): Key<number> {
   };
 }
 
+function flag(help: string): Key<boolean> {
+  return {
+    schema: { type: 'boolean' },
+    help,
+    want: 'true or false',
+    read: (value) => (typeof value === 'boolean' ? value : undefined),
+  };
+}
+
 /** PCIe roots as sysfs names them (Linux 6.12, drivers/pci/probe.c: "pci%04x:%02x"; domains may be longer). */
 const PCIE_ROOT = '^pci[0-9a-f]{4,8}:[0-9a-f]{2}$';
 const PCIE_ROOTS_MAX = 64;
@@ -99,12 +110,7 @@ const KEYS: { readonly [Name in keyof CpuParameters]-?: Key<NonNullable<CpuParam
     read: readCpuset,
   },
   placement: oneOf(PLACEMENT_POLICIES, 'How the CPUs are chosen; default packed.'),
-  fullPhysicalCores: {
-    schema: { type: 'boolean' },
-    help: 'Whole physical cores only; a request that they do not add up to is refused.',
-    want: 'true or false',
-    read: (value) => (typeof value === 'boolean' ? value : undefined),
-  },
+  fullPhysicalCores: flag('Whole physical cores only; a request that they do not add up to is refused.'),
   coreType: oneOf(['standard', 'p-core', 'e-core'], 'CPUs of this type only.'),
   isolated: oneOf(['prefer', 'require'], 'Isolated CPUs (isolcpus=) first, or only them.'),
   groupSize: count('With placement "distributed": CPUs are handed out in groups of this size; default 1.'),
@@ -123,6 +129,9 @@ const KEYS: { readonly [Name in keyof CpuParameters]-?: Key<NonNullable<CpuParam
   memoryNodes: oneOf(
     ['any', 'local'],
     "The container's memory comes from any NUMA node, or from those of its CPUs only (cpuset.mems); default any.",
+  ),
+  sharedCPUs: flag(
+    "The container runs on the shared CPUs, too, besides its own that are nobody else's; default false.",
   ),
 };
 

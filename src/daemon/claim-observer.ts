@@ -15,9 +15,10 @@ export function errorCode(error: unknown): string {
 function logClaim(event: ClaimEvent, log: Log): void {
   switch (event.kind) {
     case 'prepared': {
-      const { uid, cpus, memoryNodes } = event.claim;
+      const { uid, cpus, memoryNodes, sharesPool } = event.claim;
       const memory = memoryNodes && { memoryNodes: memoryNodes.toString() };
-      const fields = { claim: describeClaim(event.claim), uid, cpus: cpus.toString(), ...memory };
+      const shared = sharesPool && { sharedCPUs: true };
+      const fields = { claim: describeClaim(event.claim), uid, cpus: cpus.toString(), ...memory, ...shared };
       if (event.isNew) log.info('claim prepared', { ...fields, durationMs: Math.round(event.durationMs) });
       else log.debug('claim prepared before', fields);
       return;

@@ -79,8 +79,10 @@ export function createNriHandlers(
     createContainer({ container, pod }) {
       const facts = toFacts(container, pod);
       const admission = admit(facts);
-      if (facts.env.length > 0) {
-        onClaimed({ facts, claimedCpus: admission.cpus.size, requestedMillis: requestedMillis(container) });
+      const { exclusive, sharesPool } = admission;
+      if (exclusive) {
+        const claimedCpus = exclusive.size;
+        onClaimed({ facts, claimedCpus, sharesPool, requestedMillis: requestedMillis(container) });
       }
       return { adjustment: cpusetAdjustment(toCpuset(admission)), updates: admission.updates.map(toNriUpdate) };
     },

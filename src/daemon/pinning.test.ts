@@ -95,6 +95,36 @@ test('Pinning: what is due stays due when a container is removed, which has no a
   assert.deepEqual([await node.cpusOf(db), await node.cpusOf(web)], ['2-3', '0-1,4-7']);
 });
 
+for (const nri of ['0.12', '0.8'] as const) {
+  test(`Pinning: a container with shared CPUs follows the pool under NRI ${nri}`, async (context) => {
+    const node = await startNode(context, { runtime: { nri } });
+    node.pinning.start();
+    await node.pinning.whenPinning();
+    await node.prepare('u1', '2-3', { sharesPool: true });
+    const { id: mixed } = await node.startClaimed('u1');
+    assert.equal(await node.cpusOf(mixed), '0-7');
+    await node.prepare('u2', '4-5');
+    const { sandbox } = await node.startClaimed('u2');
+    assert.equal(await node.cpusOf(mixed), '0-3,6-7');
+    await node.runtime.updateContainerResources(mixed, { cpusetCpus: '0-7' });
+    assert.equal(await node.cpusOf(mixed), '0-3,6-7');
+    await node.runtime.removePodSandbox(sandbox);
+    node.release('u2');
+    await eventually('widened', async () => (await node.cpusOf(mixed)) === '0-7');
+  });
+}
+
+test('Pinning: a container is judged by the CPUs that are its own', async (context) => {
+  const claimed: number[] = [];
+  const node = await startNode(context, { onClaimed: ({ claimedCpus }) => claimed.push(claimedCpus) });
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  await node.prepare('u1', '2-3', { sharesPool: true });
+  await node.startClaimed('u1');
+  await node.startContainer('web');
+  assert.deepEqual(claimed, [2]);
+});
+
 test('Pinning N10: 500 containers are synchronised in one go, and all confined', async (context) => {
   const node = await startNode(context);
   for (let pod = 0; pod < 500; pod += 1) await node.startContainer(`pod-${pod}`);

@@ -6,8 +6,8 @@ import { containerFacts, preparedClaim } from './testing/fixtures.ts';
 
 test('P17: adviseOnRequest names both numbers when a container asks for other than its claims give', () => {
   const facts = containerFacts('main');
-  const advise = (claimedCpus: number, requestedMillis: number | undefined) =>
-    adviseOnRequest({ facts, claimedCpus, requestedMillis })?.message ?? '';
+  const advise = (claimedCpus: number, requestedMillis: number | undefined, sharesPool = false) =>
+    adviseOnRequest({ facts, claimedCpus, sharesPool, requestedMillis })?.message ?? '';
   assert.equal(advise(4, 4_000), '');
   assert.equal(advise(4, undefined), '');
   assert.equal(advise(3, 3_001), '', 'shares come back rounded');
@@ -16,6 +16,8 @@ test('P17: adviseOnRequest names both numbers when a container asks for other th
     /^Container main asks for 2 CPUs and its claims give it 4: .* to 4, or leave them out/,
   );
   assert.match(advise(2, 2_500), /asks for 2\.5 CPUs and its claims give it 2/);
+  assert.equal(advise(2, 2_500, true), '', 'half a CPU of the shared ones');
+  assert.match(advise(2, 1_500, true), /limits\.cpu to 2 and what it needs of the shared CPUs, or leave them out/);
 });
 
 const POD = { name: 'db', uid: 'pod-1' };

@@ -14,6 +14,8 @@ export interface ClaimedContainer {
   readonly facts: ContainerFacts;
   /** How many CPUs its claims give it. */
   readonly claimedCpus: number;
+  /** Whether it runs on the shared CPUs besides, of which it may ask for a part. */
+  readonly sharesPool: boolean;
   /** Its `resources.requests.cpu` in thousandths; undefined when it has none. */
   readonly requestedMillis: number | undefined;
 }
@@ -24,18 +26,26 @@ const ROUNDING_MILLIS = 2;
 
 /**
  * Whether a container asks for as many CPUs as its claims give. The scheduler counts the two apart (until KEP-5517): unlike
- * numbers promise CPUs twice or leave them unused. A container without a request leaves that to its pod's.
+ * numbers promise CPUs twice or leave them unused. A container without a request leaves that to its pod's; one that runs on
+ * shared CPUs besides may ask for more.
  */
-export function adviseOnRequest({ facts, claimedCpus, requestedMillis }: ClaimedContainer): Advice | undefined {
+export function adviseOnRequest({
+  facts,
+  claimedCpus,
+  sharesPool,
+  requestedMillis,
+}: ClaimedContainer): Advice | undefined {
   if (requestedMillis === undefined) return undefined;
-  if (Math.abs(requestedMillis - claimedCpus * MILLIS_PER_CPU) <= ROUNDING_MILLIS) return undefined;
+  const surplusMillis = requestedMillis - claimedCpus * MILLIS_PER_CPU;
+  if (surplusMillis >= -ROUNDING_MILLIS && (sharesPool || surplusMillis <= ROUNDING_MILLIS)) return undefined;
   const { podNamespace: namespace, podName: name, podUid: uid } = facts;
   return {
     pod: { namespace, name, uid },
     reason: 'CPURequestMismatch',
     message:
       `Container ${facts.name} asks for ${requestedMillis / MILLIS_PER_CPU} CPUs and its claims give it ${claimedCpus}: the ` +
-      `scheduler counts both. Set its resources.requests.cpu and limits.cpu to ${claimedCpus}, or leave them out and count the ` +
+      `scheduler counts both. Set its resources.requests.cpu and limits.cpu to ${claimedCpus}` +
+      `${sharesPool ? ' and what it needs of the shared CPUs' : ''}, or leave them out and count the ` +
       "claims' CPUs in the pod's own resources",
   };
 }

@@ -433,21 +433,23 @@ test('ClaimService.prepare leaves sharedPoolMinCPUs to containers without a clai
   assert.match(await fixture.prepareError('more'), /0 of its 14 are free/);
 });
 
-test('ClaimService.prepare R1: memory nodes outlive the driver in the claim’s file, and the container is told them', async () => {
+test('ClaimService.prepare R1: memory nodes and shared CPUs outlive the driver in the claim’s file, and the container is told them', async () => {
   const topology = smtMachine({ nodes: 2, cores: 4 });
   const fixture = new ClaimFixture({ topology });
   const claim = allocatedClaim('a', [{ device: 'cpudevnuma001', cpus: '2' }]);
   const { allocation } = claim['status'] as { allocation: { devices: Record<string, unknown> } };
-  const parameters = { apiVersion: 'v1alpha1', cpuConfig: { memoryNodes: 'local' } };
+  const parameters = { apiVersion: 'v1alpha1', cpuConfig: { memoryNodes: 'local', sharedCPUs: true } };
   allocation.devices['config'] = [{ source: 'FromClaim', opaque: { driver: 'dra.cpu', parameters } }];
   fixture.objects.set('a', claim);
   await fixture.prepare('a');
   const attributes = fixture.metadata.get('a')?.[0]?.devices[0]?.attributes ?? {};
   assert.deepEqual(attributes['dra.cpu/memoryNodeIDs'], { ints: [1] });
+  assert.deepEqual(attributes['dra.cpu/sharedCPUs'], { bool: true });
   const record = fixture.files.get('a');
   assert.ok(record);
-  assert.equal(record.memoryNodes, '1');
+  assert.deepEqual([record.memoryNodes, record.sharedCPUs], ['1', true]);
   const next = new Ledger({ allocatable: topology.online, reserved: CpuSet.empty });
   recoverClaims({ records: [parseClaimSpec(formatClaimSpec(record), 'a')], damaged: [] }, next, silentLog);
+  assert.equal(next.find('a')?.sharesPool, true);
   assert.deepEqual(next.find('a'), fixture.ledger.find('a'));
 });

@@ -87,6 +87,7 @@ export function toRecord(claim: PreparedClaim): ClaimRecord {
       ...(shareId === undefined ? {} : { shareId }),
     })),
     ...(claim.memoryNodes && { memoryNodes: claim.memoryNodes.toString() }),
+    ...(claim.sharesPool && { sharedCPUs: true }),
   };
 }
 

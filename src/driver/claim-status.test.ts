@@ -55,3 +55,12 @@ test('describeClaimStatus tells the NUMA nodes that memory is bound to', () => {
   const [device] = describeClaimStatus({ ...claimOf(CpuSet.of(0, 4)), memoryNodes: CpuSet.of(0, 1) }, machine, []);
   assert.deepEqual(device?.data['memoryNodes'], [0, 1]);
 });
+
+test('describeClaimStatus tells that the container runs on shared CPUs, too', () => {
+  const [device] = describeClaimStatus({ ...claimOf(CpuSet.of(0, 4)), sharesPool: true }, machine, []);
+  assert.deepEqual([device?.data['cpuset'], device?.data['sharedCPUs']], ['0,4', true]);
+  assert.match(
+    device?.conditions[0]?.message ?? '',
+    /^CPUs 0,4 are reserved for this claim; its container runs on the shared/,
+  );
+});

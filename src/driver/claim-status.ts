@@ -44,10 +44,11 @@ function judgeDrifted(health: DeviceHealth | undefined): StatusCondition {
 
 function describeAssignment(
   { pool, device, shareId, cpus, policy, why }: Assignment,
-  { memoryNodes }: PreparedClaim,
+  { memoryNodes, sharesPool }: PreparedClaim,
   { topology, health }: { readonly topology: CpuTopology; readonly health: DeviceHealth | undefined },
 ): DeviceStatus {
   const own = topology.cpus.filter(({ cpu }) => cpus.has(cpu));
+  const besides = sharesPool ? '; its container runs on the shared CPUs, too' : '';
   return {
     pool,
     device,
@@ -58,11 +59,17 @@ function describeAssignment(
       numaNodes: distinctIds(own.map(({ numaNode }) => numaNode)),
       l3Caches: distinctIds(own.map(({ l3Cache }) => l3Cache)),
       ...(memoryNodes && { memoryNodes: memoryNodes.toArray() }),
+      ...(sharesPool && { sharedCPUs: true }),
       ...(policy === undefined ? {} : { policy }),
       ...(why === undefined ? {} : { why }),
     },
     conditions: [
-      { type: 'Ready', status: 'True', reason: 'Prepared', message: `CPUs ${cpus} are reserved for this claim` },
+      {
+        type: 'Ready',
+        status: 'True',
+        reason: 'Prepared',
+        message: `CPUs ${cpus} are reserved for this claim${besides}`,
+      },
       judgeAlignment(cpus, topology),
       judgeDrifted(health),
     ],

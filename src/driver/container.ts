@@ -35,6 +35,10 @@ export interface CpusetUpdate extends ContainerPlace {
 
 /** The answer to a container's creation. */
 export interface Admission extends ContainerPlace {
+  /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
+  readonly exclusive: CpuSet | undefined;
+  /** Whether it runs on the shared CPUs because its claims ask for them besides. */
+  readonly sharesPool: boolean;
   readonly updates: readonly CpusetUpdate[];
 }
 

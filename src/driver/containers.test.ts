@@ -268,7 +268,7 @@ test('Containers: offline CPUs are not asked for; a container with none online s
   assert.deepEqual(offline(''), ['web 0-3,7', 'db 4-6']);
 });
 
-test('Containers: whatever comes, shared containers never overlap a claim and are never without CPUs', () => {
+test('Containers: whatever comes, no container overlaps a claim of others and none is without CPUs', () => {
   const step = fc.record({
     kind: fc.constantFrom('claim', 'release', 'shared', 'exclusive', 'end'),
     pick: fc.nat({ max: 5 }),
@@ -286,7 +286,8 @@ test('Containers: whatever comes, shared containers never overlap a claim and ar
         const uid = `u${pick}`;
         const claim = ledger.find(uid);
         if (kind === 'claim' && !claim && ledger.free.size > 0) {
-          ledger.reserve(preparedClaim(uid, String(CpuSet.from(ledger.free.toArray().slice(0, pick + 1)))));
+          const cpus = CpuSet.from(ledger.free.toArray().slice(0, pick + 1));
+          ledger.reserve(preparedClaim(uid, String(cpus), { sharesPool: pick % 2 === 1 }));
         } else if (kind === 'release' && ![...real.keys()].includes(uid)) ledger.release(uid);
         else if (kind === 'end') {
           const id = [...real.keys()][pick];
@@ -303,7 +304,11 @@ test('Containers: whatever comes, shared containers never overlap a claim and ar
         apply(containers.takeDueUpdates());
         for (const [id, cpus] of real) {
           assert.ok(!cpus.isEmpty);
-          if (id.startsWith('s')) assert.ok(!cpus.intersects(ledger.taken), `${id} on ${cpus}, taken ${ledger.taken}`);
+          const own = ledger.find(id);
+          const foreign = ledger.taken.difference(own?.cpus ?? CpuSet.empty);
+          assert.ok(!cpus.intersects(foreign), `${id} on ${cpus}, of others ${foreign}`);
+          const wanted = own?.sharesPool ? own.cpus.union(ledger.sharedPool) : (own?.cpus ?? ledger.sharedPool);
+          assert.equal(String(cpus), String(wanted), id);
         }
       }
     }),
@@ -402,4 +407,104 @@ test('Containers: an update of CPUs alone does not settle one that binds memory 
     applied: true,
   });
   assert.deepEqual(asText(containers.takeDueUpdates()), ['db 4-5 memory 1']);
+});
+
+test('Containers: a claim with shared CPUs gives its own and the shared pool, as it shrinks and widens', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3', { sharesPool: true }));
+  const mixed = containers.create(containerFacts('mixed', { env: claimEnv('u1', '2-3') }));
+  assert.deepEqual([String(mixed.cpus), String(mixed.exclusive), mixed.sharesPool], ['0-7', '2-3', true]);
+  assert.deepEqual(asText(containers.create(containerFacts('web')).updates), []);
+  ledger.reserve(preparedClaim('u2', '4-5'));
+  const { updates } = containers.create(containerFacts('db', { env: claimEnv('u2', '4-5') }));
+  assert.deepEqual(asText(updates), ['mixed 0-3,6-7', 'web 0-1,6-7']);
+  ledger.release('u2');
+  containers.remove('db');
+  assert.deepEqual(placesOf(containers), { mixed: '0-7', web: '0-1,4-7' });
+  ledger.release('u1');
+  assert.deepEqual(asText(containers.remove('mixed')), ['web 0-7']);
+});
+
+test('Containers: with every allocatable CPU claimed, a container with shared CPUs has the reserved ones, or its own alone', () => {
+  for (const [reserved, wanted] of [
+    ['0', 'mixed 0-3'],
+    ['', 'mixed 1-3'],
+  ] as const) {
+    const { ledger, containers } = newNode({ cpus: '1-7', reserved });
+    ledger.reserve(preparedClaim('u1', '1-3', { sharesPool: true }));
+    containers.create(containerFacts('mixed', { env: claimEnv('u1', '1-3') }));
+    ledger.adopt(preparedClaim('u2', '4-7'));
+    assert.deepEqual(asText(containers.takeDueUpdates()), [wanted]);
+  }
+});
+
+test('Containers: one of several claims that shares CPUs is enough, and the exclusive CPUs are those of all', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '0'));
+  ledger.reserve(preparedClaim('u2', '1', { sharesPool: true }));
+  ledger.reserve(preparedClaim('u3', '2'));
+  const env = [...claimEnv('u1', '0'), ...claimEnv('u2', '1')];
+  const { cpus, exclusive } = containers.create(containerFacts('both', { env }));
+  assert.deepEqual([String(cpus), String(exclusive)], ['0-1,3-7', '0-1']);
+  assert.equal(String(containers.create(containerFacts('third', { env: claimEnv('u3', '2') })).cpus), '2');
+});
+
+test('Containers: the memory of a container with shared CPUs is bound to the nodes of its exclusive ones', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '4-5', { sharesPool: true, memoryNodes: '1' }));
+  const { cpus, memoryNodes } = containers.create(containerFacts('mixed', { env: claimEnv('u1', '4-5') }));
+  assert.deepEqual([String(cpus), String(memoryNodes)], ['0-7', '1']);
+  ledger.reserve(preparedClaim('u2', '6-7'));
+  assert.deepEqual(asText(containers.takeDueUpdates()), ['mixed 0-5 memory 1']);
+});
+
+test('Containers.synchronize leaves a container with shared CPUs where it is after a restart, and mends one that was missed', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3', { sharesPool: true }));
+  ledger.reserve(preparedClaim('u2', '4', { sharesPool: true }));
+  ledger.reserve(preparedClaim('u3', '5'));
+  const updates = containers.synchronize([
+    containerFacts('mixed', { env: claimEnv('u1', '2-3'), cpus: '0-3,6-7' }),
+    containerFacts('missed', { env: claimEnv('u2', '4') }),
+    containerFacts('narrow', { env: claimEnv('u3', '5'), cpus: '0-1,5-7' }),
+  ]);
+  assert.deepEqual(asText(updates), ['missed 0-1,4,6-7', 'narrow 5']);
+  assert.deepEqual(asText(containers.update('mixed')), ['mixed 0-3,6-7']);
+});
+
+test('Containers: a container with shared CPUs runs on when its own are offline, and has them again', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3', { sharesPool: true }));
+  containers.create(containerFacts('mixed', { env: claimEnv('u1', '2-3') }));
+  for (const [online, wanted] of [
+    ['0-2,4-7', '0-2,4-7'],
+    ['0-1,4-7', '0-1,4-7'],
+    ['0-7', '0-7'],
+  ] as const) {
+    containers.observeOnline(parseCpuList(online));
+    assert.deepEqual(asText(containers.takeDueUpdates()), [`mixed ${wanted}`]);
+  }
+});
+
+test('Containers: shared CPUs leave out those that an unverified container keeps', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '0', { sharesPool: true }));
+  containers.synchronize([
+    containerFacts('db', { env: claimEnv('u9', '2-3'), cpus: '2-3' }),
+    containerFacts('mixed', { env: claimEnv('u1', '0'), cpus: '0-7' }),
+  ]);
+  assert.deepEqual(placesOf(containers), { db: '2-3', mixed: '0-1,4-7' });
+});
+
+test('Containers: a container with shared CPUs whose file is gone is in the pool until its claim is confirmed', () => {
+  const { ledger, containers } = newNode();
+  // Its wider cpuset is no proof: a container with a forged environment had one in the pool, too.
+  assert.deepEqual(
+    asText(containers.synchronize([containerFacts('mixed', { env: claimEnv('u1', '2-3'), cpus: '0-7' })])),
+    [],
+  );
+  ledger.reserve(preparedClaim('u1', '2-3', { sharesPool: true }));
+  containers.settleUnverified('mixed');
+  containers.create(containerFacts('web'));
+  assert.deepEqual(placesOf(containers), { mixed: '0-7', web: '0-1,4-7' });
 });

@@ -1,7 +1,7 @@
 import { CPUSET_ENV_PREFIX, parseClaimEnv } from '../claims/claim-env.ts';
 import { describeClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
-import type { Ledger } from '../claims/ledger.ts';
+import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { invariant } from '../lib/invariant.ts';
 import type { Log } from '../lib/log.ts';
@@ -27,6 +27,8 @@ interface Grant {
   readonly cpus: CpuSet;
   /** Decided once, so that its memory stays where it is when CPUs go offline. */
   readonly memoryNodes: NodeSet | undefined;
+  /** Whether the container runs in the shared pool besides. */
+  readonly sharesPool: boolean;
 }
 
 /** By what a container's cpuset is decided. */
@@ -69,7 +71,7 @@ function memoryNodesOf(placement: Placement): NodeSet | undefined {
 
 /**
  * The containers of the node and their cpusets. Every answer comes from memory. Containers with claims get the claims' CPUs,
- * all others the shared pool; only containers whose set really changes are updated. CPUs that are offline are never asked
+ * all others the shared pool, and those whose claims ask for it both; only containers whose set really changes are updated. CPUs that are offline are never asked
  * for; a container whose CPUs are all offline shares the pool until one is back.
  */
 export class Containers {
@@ -152,11 +154,12 @@ export class Containers {
     this.#log.info('container placed', {
       container: describeContainer(facts),
       cpus: cpus.toString(),
+      ...(grant?.sharesPool && { exclusive: grant.cpus.toString() }),
       ...(memoryNodes && { memoryNodes: memoryNodes.toString() }),
       ...(grant && { claims: this.#nameClaims(facts) }),
       updates: updates.length,
     });
-    return { cpus, memoryNodes, updates };
+    return { cpus, memoryNodes, exclusive: grant?.cpus, sharesPool: grant?.sharesPool ?? false, updates };
   }
 
   /** The container runs: from now on it has a process. */
@@ -279,7 +282,8 @@ export class Containers {
   #cpusOf(placement: Placement, pool: CpuSet): CpuSet {
     if (placement.kind === 'shared' || (placement.kind === 'unverified' && !placement.keeps)) return pool;
     const own = this.#onlineOf(placement.cpus);
-    return own.isEmpty ? pool : own;
+    if (own.isEmpty) return pool;
+    return placement.kind === 'exclusive' && placement.sharesPool ? own.union(pool) : own;
   }
 
   /** The shared CPUs but for those that unverified containers keep; the reserved ones when all others are offline. */
@@ -307,15 +311,21 @@ export class Containers {
     if (wanted.size === 0) return undefined;
     const { podUid, podNamespace, podName, name } = facts;
     const cpus = this.#ledger.admit(wanted, { podUid, podNamespace, podName, containerName: name });
-    return { cpus, memoryNodes: this.#bindMemory([...wanted.keys()]) };
+    const claims = [...wanted.keys()].flatMap((uid) => this.#ledger.find(uid) ?? []);
+    return {
+      cpus,
+      memoryNodes: this.#bindMemory(claims),
+      // A container has one cpuset, so that one claim that asks is enough.
+      sharesPool: claims.some(({ sharesPool }) => sharesPool),
+    };
   }
 
   /**
    * The NUMA nodes of all CPUs of a container's claims, once one of the claims binds memory: the container's threads run on
-   * all of them, and each is to have local memory. Undefined when none does.
+   * all of them, and each is to have local memory. Undefined when none does. Shared CPUs do not count: they change with other
+   * claims, and memory would move with them.
    */
-  #bindMemory(uids: readonly string[]): NodeSet | undefined {
-    const claims = uids.flatMap((uid) => this.#ledger.find(uid) ?? []);
+  #bindMemory(claims: readonly PreparedClaim[]): NodeSet | undefined {
     if (!claims.some(({ memoryNodes }) => memoryNodes)) return undefined;
     return CpuSet.unionOf(claims.map(({ cpus, memoryNodes }) => memoryNodes ?? this.#findMemoryNodes(cpus)));
   }

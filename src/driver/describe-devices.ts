@@ -29,7 +29,7 @@ function describeCpus(cpus: readonly Cpu[]): Record<string, MetadataAttribute> {
 
 function describeAssignment(
   { pool, device: name, cpus }: Assignment,
-  { memoryNodes }: PreparedClaim,
+  { memoryNodes, sharesPool }: PreparedClaim,
   { devices, topology }: Machine,
 ): DeviceMetadata {
   const device = devices.byName.get(name);
@@ -44,6 +44,7 @@ function describeAssignment(
       'dra.cpu/allocatedNumCPUs': { int: cpus.size },
       ...(cpus.isEmpty ? {} : { 'dra.cpu/cpuset': { string: cpus.toString() }, ...describeCpus(own) }),
       ...(memoryNodes && { 'dra.cpu/memoryNodeIDs': { ints: memoryNodes.toArray() } }),
+      ...(sharesPool && { 'dra.cpu/sharedCPUs': { bool: true } }),
     },
   };
 }

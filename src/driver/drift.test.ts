@@ -77,7 +77,7 @@ function newNode() {
     onOutcome: (outcome) => outcomes.push(outcome),
     log: silentLog,
   });
-  const create = (id: string, claim?: string, options: { memoryNodes?: string } = {}) => {
+  const create = (id: string, claim?: string, options: Parameters<typeof preparedClaim>[2] = {}) => {
     if (claim !== undefined) ledger.reserve(preparedClaim(id, claim, options));
     const env = claim === undefined ? [] : [formatClaimEnv(id, parseCpuList(claim))];
     const admission = containers.create(containerFacts(id, { env }));
@@ -181,4 +181,26 @@ test('DriftWatch tells CPUs and memory together', async () => {
   await watch.check();
   const [drifted] = (await watch.check()).drifted;
   assert.equal(drifted?.state, 'runs on CPUs 0-7 instead of 2-3 and has its memory on NUMA nodes 0 instead of 1');
+});
+
+test('DriftWatch mends a container with shared CPUs that kept CPUs of others or lost its shared ones', async () => {
+  const { kernel, outcomes, watch, create } = newNode();
+  create('mixed', '2-3', { sharesPool: true });
+  create('db', '4-5');
+  assert.equal(kernel.get('mixed'), '0-3,6-7');
+  assert.deepEqual((await watch.check()).drifted, []);
+  for (const [real, verdict] of [
+    ['0-7', 'wide'],
+    ['2-3', 'other'],
+  ] as const) {
+    kernel.set('mixed', real);
+    await watch.check();
+    assert.deepEqual(
+      (await watch.check()).drifted.map((one) => `${one.id} ${one.verdict}`),
+      [`mixed ${verdict}`],
+    );
+    await watch.check();
+    assert.equal(kernel.get('mixed'), '0-3,6-7');
+  }
+  assert.deepEqual(outcomes, ['repaired', 'repaired']);
 });

@@ -20,6 +20,7 @@ function toPreparedClaim(record: ClaimRecord): PreparedClaim {
     assignments,
     cpus: parseCpuList(record.cpus),
     ...(record.memoryNodes !== undefined && { memoryNodes: parseCpuList(record.memoryNodes) }),
+    ...(record.sharedCPUs && { sharesPool: true }),
   };
 }
 

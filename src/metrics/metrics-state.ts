@@ -16,7 +16,7 @@ export interface MetricsState {
   readonly availableCpus: number;
   readonly reservedCpus: number;
   readonly activeClaims: number;
-  /** CPUs that containers without a claim run on. */
+  /** CPUs that containers without a claim run on, and those of claims that share them. */
   readonly sharedPoolCpus: number;
   /** Files of sysfs that could not be read or contradict others. */
   readonly topologyProblems: number;

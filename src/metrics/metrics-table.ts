@@ -81,7 +81,11 @@ export const gaugeRows: readonly GaugeRow[] = [
   ),
   gauge('dra_cpu_reserved_cpus', 'CPUs that are set aside and never given to claims.', (state) => state.reservedCpus),
   gauge('dra_cpu_resource_claims_active', 'Claims that are prepared on this node.', (state) => state.activeClaims),
-  gauge('dra_cpu_shared_pool_cpus', 'CPUs that containers without a claim run on.', (state) => state.sharedPoolCpus),
+  gauge(
+    'dra_cpu_shared_pool_cpus',
+    'CPUs that containers without a claim run on, and those of claims with sharedCPUs besides their own.',
+    (state) => state.sharedPoolCpus,
+  ),
   gauge(
     'dra_cpu_topology_problems',
     'Files of sysfs that could not be read or contradict others.',

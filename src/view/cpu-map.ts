@@ -52,11 +52,12 @@ export function describeCpuMap(state: NodeState, { withTopology }: { readonly wi
     runtime,
     summary: summarizeMachine(topology),
     cpus: { online, offline, isolated, reserved: supply.reserved, claimed: taken, free, sharedPool },
-    claims: ledger.claims.map(({ uid, namespace, name, cpus, memoryNodes, assignments }) => ({
+    claims: ledger.claims.map(({ uid, namespace, name, cpus, memoryNodes, sharesPool, assignments }) => ({
       uid,
       claim: describeClaim({ namespace, name }),
       cpus,
       memoryNodes,
+      ...(sharesPool && { sharedCPUs: true }),
       devices: assignments.map(({ request, device, cpus: deviceCpus }) => ({ request, device, cpus: deviceCpus })),
       containers: containers.filter(({ claimUids }) => claimUids.includes(uid)).map(describeContainer),
     })),

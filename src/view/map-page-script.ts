@@ -93,7 +93,7 @@ function createClaimRow(claim) {
   const button = element('button', { type: 'button' }, swatch,
     element('span', { className: 'name', textContent: claim.claim }),
     element('span', { className: 'count', textContent: count + (count === 1 ? ' CPU' : ' CPUs') }),
-    element('span', { className: 'where', textContent: 'CPUs ' + (claim.cpus || 'none') }),
+    element('span', { className: 'where', textContent: 'CPUs ' + (claim.cpus || 'none') + (claim.sharedCPUs ? ' and the shared ones' : '') }),
     element('span', { className: 'where', textContent: claim.containers.join(', ') || 'no container now' }));
   button.dataset.uid = claim.uid;
   button.setAttribute('aria-pressed', String(claim.uid === picked));

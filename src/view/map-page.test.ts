@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseSynthetic } from '../topology/synthetic.ts';
-import { describeCpuMap } from './cpu-map.ts';
+import { describeCpuMap, type NodeState } from './cpu-map.ts';
 import { renderMapPage } from './map-page.ts';
 import { nodeState } from './testing/node-state.ts';
 
 const topology = parseSynthetic('pack:2 l3:2 core:2 pu:2');
+/** What the map takes of a ledger, whose members are getters. */
+const nodeParts = ({ ledger: { supply, free, taken, sharedPool } }: NodeState) => ({ supply, free, taken, sharedPool });
 const claims = [
   { name: 'db', cpus: '2-3,10-11' },
   { name: 'idle', cpus: '4', running: false },
@@ -43,6 +46,24 @@ test('describeCpuMap says who has which CPU', () => {
   ]);
   assert.deepEqual(map.sharedContainers, ['kube-system/dns/dns']);
   assert.equal('topology' in map, false);
+});
+
+test('describeCpuMap says which claims share CPUs besides, and where memory is bound', () => {
+  const state = nodeState(topology, { claims });
+  const [db, idle] = state.ledger.claims;
+  assert.ok(db && idle);
+  const wishes = { ...db, sharesPool: true, memoryNodes: CpuSet.of(1) };
+  const ledger = { ...nodeParts(state), claims: [wishes, idle] };
+  const map = JSON.parse(JSON.stringify(describeCpuMap({ ...state, ledger }, { withTopology: false }))) as {
+    claims: { sharedCPUs?: boolean; memoryNodes?: string }[];
+  };
+  assert.deepEqual(
+    map.claims.map(({ sharedCPUs, memoryNodes }) => [sharedCPUs, memoryNodes]),
+    [
+      [true, '1'],
+      [undefined, undefined],
+    ],
+  );
 });
 
 test('describeCpuMap brings the machine when asked', () => {

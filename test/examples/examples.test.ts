@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { checkParameters, parseOpaqueParameters } from '../../src/claims/opaque-parameters.ts';
+import { readMillis } from '../../src/claims/quantity.ts';
 import { newCluster } from '../../src/simulator/apiserver/testing/cluster.ts';
 import { loadSysfsOverlay } from '../../src/sysfs/overlay.ts';
 import { readTopology } from '../../src/sysfs/read-topology.ts';
@@ -83,7 +84,7 @@ for (const file of files) {
   });
 }
 
-for (const file of files.filter((each) => !/node_allocatable|pod_level/.test(each))) {
+for (const file of files.filter((each) => !/node_allocatable|pod_level|shared_cpus/.test(each))) {
   test(`${file}: containers with a claim request as many CPUs as it gives (option B)`, () => {
     const objects = parseObjects(readFileSync(file, 'utf8'));
     const pod = objects.find(({ kind }) => kind === 'Pod');
@@ -113,6 +114,15 @@ for (const file of files) {
     for (const config of configs) checkParameters(parseOpaqueParameters(pick(config, 'opaque.parameters')));
   });
 }
+
+test('pod_with_shared_cpus.yaml: the container requests more than its claim gives, and has no limit of CPUs', () => {
+  const objects = parseObjects(readFileSync('hack/examples/pod_with_shared_cpus.yaml', 'utf8'));
+  const claimed = countCpus(objects.find(({ kind }) => kind === 'ResourceClaimTemplate'));
+  const pod = objects.find(({ kind }) => kind === 'Pod');
+  const requested = readMillis(String(pick(pod, 'spec.containers.0.resources.requests.cpu'))) ?? 0n;
+  assert.ok(requested > BigInt(claimed) * 1_000n, `${requested} of ${claimed}`);
+  assert.equal(pick(pod, 'spec.containers.0.resources.limits.cpu'), undefined);
+});
 
 test('pod_with_pod_level_resources.yaml: the pod requests the CPUs of its claims and two more (option A)', () => {
   const objects = parseObjects(readFileSync('hack/examples/pod_with_pod_level_resources.yaml', 'utf8'));

@@ -6,7 +6,15 @@ import type { ResourceClaimSpec } from '../../src/simulator/apiserver/object-typ
 import { pod } from '../../src/simulator/demo/demo-objects.ts';
 import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';
-import { cpusOf, createClaimedPod, skipReason, startCluster, startConfigured } from '../local-cluster.ts';
+import {
+  cpusOf,
+  createClaimedPod,
+  replaceDriver,
+  skipReason,
+  startCluster,
+  startConfigured,
+  waitForClaim,
+} from '../local-cluster.ts';
 
 /** Two sockets, each one NUMA node with eight cores of two threads. */
 const MACHINE = 'pack:2 numa:1 l3:1 core:8 pu:2';
@@ -159,6 +167,36 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
       return status.devices?.map(({ data }) => (data as { memoryNodes?: number[] }).memoryNodes);
     });
     assert.deepEqual(told, [[1]]);
+  });
+
+  it('sharedCPUs: a container runs on its own CPUs and the shared pool, which follows other claims and the driver', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    await runClaim(cluster, 'poller', { requests: [cpus('cpus', 4)], config: [configOf({ sharedCPUs: true })] });
+    await cluster.api.create('pods', pod('web'));
+    const { cpus: own } = await waitForClaim(cluster, 'poller');
+    const all = machine.online;
+    const placesOf = async () => ({ poller: await cpusOf(cluster, 'poller'), web: await cpusOf(cluster, 'web') });
+    assert.equal(own.size, 4);
+    assert.deepEqual(await placesOf(), { poller: String(all), web: String(all.difference(own)) });
+
+    await createClaimedPod(cluster, 'db', 8);
+    const db = parseCpuList(await cpusOf(cluster, 'db'));
+    assert.equal(db.size, 8);
+    assert.ok(!db.intersects(own));
+    const rest = all.difference(db);
+    const narrow = { poller: String(rest), web: String(rest.difference(own)) };
+    assert.deepEqual(await placesOf(), narrow);
+
+    await replaceDriver(cluster);
+    assert.deepEqual(await placesOf(), narrow);
+    await cluster.node.call({ do: 'killContainer', pod: 'poller', container: 'main' });
+    const again = await cluster.waitForContainer('poller', ({ attempt }) => attempt === 1);
+    assert.equal(again.actual, narrow.poller);
+
+    await cluster.deletePod('db');
+    await cluster.waitForContainer('poller', ({ actual }) => actual === String(all));
+    assert.deepEqual(await placesOf(), { poller: String(all), web: String(all.difference(own)) });
+    assert.equal(String((await waitForClaim(cluster, 'poller')).cpus), String(own));
   });
 
   it('T12: whole cores only: the scheduler rounds three CPUs up to two cores', async (t) => {

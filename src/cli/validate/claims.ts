@@ -11,6 +11,8 @@ const DRIVER_NAME = 'dra.cpu';
 export interface ClaimFacts {
   /** CPUs by request; undefined where the manifest cannot tell. Requests of other drivers are left out. */
   readonly cpusOfRequest: ReadonlyMap<string, number | undefined>;
+  /** Whether its container runs on the shared CPUs besides (`sharedCPUs`), by itself or by a class of the same files. */
+  readonly sharesPool: boolean;
 }
 
 /** Attributes of our devices by the names CEL has for them (docs: device attributes), legacy ones too. */
@@ -28,12 +30,26 @@ const ATTRIBUTES: readonly string[] = [
 /** `device.attributes["dra.cpu"].name` in a CEL expression. */
 const ATTRIBUTE_USE = /device\.attributes\s*\[\s*["']dra\.cpu["']\s*\]\s*\.\s*(\w+)/g;
 
-/** Class names whose devices are ours: the driver's own, and classes of the same files that speak of the driver. */
-function findOurClasses(manifests: readonly Manifest[]): ReadonlySet<string> {
+/** The `sharedCPUs` of the configurations that are meant for a request, undefined where none says so. */
+function readSharedCpus(configs: Field, request: string): boolean | undefined {
+  const values = configs.items
+    .filter((config) => {
+      const names = config.at('requests').items.map(({ text }) => text);
+      return config.at('opaque', 'driver').text === DRIVER_NAME && (names.length === 0 || names.includes(request));
+    })
+    .map((config) => config.at('opaque', 'parameters', 'cpuConfig', 'sharedCPUs').value);
+  return values.find((value) => typeof value === 'boolean');
+}
+
+/** Classes whose devices are ours: the driver's own, and classes of the same files that speak of the driver; their `sharedCPUs`. */
+function findOurClasses(manifests: readonly Manifest[]): ReadonlyMap<string, boolean> {
   const classes = manifests.filter(
     ({ kind, root }) => kind === 'DeviceClass' && JSON.stringify(root.at('spec').value ?? {}).includes(DRIVER_NAME),
   );
-  return new Set([DRIVER_NAME, ...classes.map(({ name }) => name)]);
+  const shared = classes.map(
+    ({ name, root }) => [name, readSharedCpus(root.at('spec', 'config'), '') ?? false] as const,
+  );
+  return new Map([[DRIVER_NAME, false], ...shared]);
 }
 
 /** The total of a claim, undefined when one of its requests cannot be told. */
@@ -48,10 +64,10 @@ export function sumCpus({ cpusOfRequest }: ClaimFacts): number | undefined {
 
 /** Collects what is wrong with one claim, template or class. */
 class DeviceChecker {
-  readonly #classes: ReadonlySet<string>;
+  readonly #classes: ReadonlyMap<string, boolean>;
   readonly #issues: Issue[];
 
-  constructor(classes: ReadonlySet<string>, issues: Issue[]) {
+  constructor(classes: ReadonlyMap<string, boolean>, issues: Issue[]) {
     this.#classes = classes;
     this.#issues = issues;
   }
@@ -61,6 +77,8 @@ class DeviceChecker {
     const requests = spec.at('devices', 'requests');
     const cpusOfRequest = new Map<string, number | undefined>();
     const names: string[] = [];
+    const configs = spec.at('devices', 'config');
+    let sharesPool = false;
     for (const request of requests.items) {
       const name = request.at('name').text ?? '';
       names.push(name);
@@ -71,9 +89,11 @@ class DeviceChecker {
       const counts = new Set(ours.map((body) => this.#readCpus(body)));
       const isCertain = counts.size === 1 && (alternatives.length === 0 || ours.length === alternatives.length);
       cpusOfRequest.set(name, isCertain ? [...counts][0] : undefined);
+      const ofClasses = ours.some((body) => this.#classes.get(body.at('deviceClassName').text ?? ''));
+      sharesPool ||= readSharedCpus(configs, name) ?? ofClasses;
     }
-    this.#checkConfigs(spec.at('devices', 'config'), { names, cpusOfRequest });
-    return { cpusOfRequest };
+    this.#checkConfigs(configs, { names, cpusOfRequest });
+    return { cpusOfRequest, sharesPool };
   }
 
   /** @param spec the `spec` of a DeviceClass. */
@@ -108,7 +128,7 @@ class DeviceChecker {
     const className = body.at('deviceClassName');
     const { text } = className;
     if (text === undefined || this.#classes.has(text)) return text !== undefined;
-    const meant = nearestName(text, this.#classes);
+    const meant = nearestName(text, this.#classes.keys());
     if (meant !== undefined) {
       const remedy = `if this driver is meant, write ${JSON.stringify(meant)}`;
       this.#issues.push(className.issue('warning', 'the name of a DeviceClass that is known', remedy));
@@ -139,7 +159,7 @@ class DeviceChecker {
     if (reading.kind === 'whole' && reading.count >= 1n) return Number(reading.count);
     const remedy =
       reading.kind === 'fraction'
-        ? 'exclusive CPUs cannot be divided: ask for whole ones and leave the rest to a container without a claim'
+        ? 'exclusive CPUs cannot be divided: ask for whole ones, and for the rest of shared ones with sharedCPUs: true'
         : 'write a number such as "4"';
     this.#issues.push(capacity.issue('error', 'a whole number of CPUs, 1 or more', remedy));
     return undefined;

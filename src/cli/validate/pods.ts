@@ -178,7 +178,7 @@ class PodChecker {
     if (claimed === undefined) return;
     const shared = sumOfShared(containers);
     const need = claimed + shared;
-    const parts = `${formatMillis(claimed)} of claims${shared > 0n ? ` and ${formatMillis(shared)} of containers without one` : ''}`;
+    const parts = `${formatMillis(claimed)} of claims${shared > 0n ? ` and ${formatMillis(shared)} of shared CPUs` : ''}`;
     const [requests, limits] = [readCpu(resources, 'requests'), readCpu(resources, 'limits')];
     for (const [list, value] of [
       ['requests', requests],
@@ -208,14 +208,31 @@ class PodChecker {
     for (const container of containers) this.#checkMirror(container, { isRequired: true });
   }
 
-  #checkMirror({ field, uses }: PodContainer, { isRequired }: { readonly isRequired: boolean }): void {
+  /** Of shared CPUs besides its claims' a container may ask for as much as it needs, and go without a limit. */
+  #checkLeast(
+    { field }: PodContainer,
+    { cpus, claims, isRequired }: { cpus: number; claims: string; isRequired: boolean },
+  ): void {
+    const resources = field.at('resources');
+    for (const list of ['requests', 'limits'] as const) {
+      const value = readCpu(resources, list);
+      const mayBeAbsent = list === 'limits' || !isRequired;
+      if (value === undefined ? mayBeAbsent : value >= BigInt(cpus) * MILLIS_PER_CPU) continue;
+      const want = `${cpus} or more: the CPUs of claim ${claims}, and what it needs of the shared ones`;
+      this.#issues.push(resources.at(list, 'cpu').issue('error', want, `set it to "${cpus}" or more`));
+    }
+  }
+
+  #checkMirror(container: PodContainer, { isRequired }: { readonly isRequired: boolean }): void {
+    const { field, uses } = container;
     if (uses.length === 0) return;
-    const cpus = uses.reduce<number | undefined>(
-      (sum, use) => (sum === undefined || use.cpus === undefined ? undefined : sum + use.cpus),
-      0,
-    );
+    const cpus = sumOfUses(container);
     if (cpus === undefined) return;
     const claims = uses.map(({ claim }) => claim.name).join(' and ');
+    if (sharesPool(container)) {
+      this.#checkLeast(container, { cpus, claims, isRequired });
+      return;
+    }
     const resources = field.at('resources');
     const isSet = (['requests', 'limits'] as const).some((list) => resources.at(list, 'cpu').exists);
     if (!isRequired && !isSet) return;
@@ -227,6 +244,19 @@ class PodChecker {
       this.#issues.push(resources.at(list, 'cpu').issue('error', `${cpus}, the CPUs of claim ${claims}`, remedy));
     }
   }
+}
+
+/** The CPUs of a container's claims; undefined where they cannot be told. */
+function sumOfUses({ uses }: PodContainer): number | undefined {
+  return uses.reduce<number | undefined>(
+    (sum, use) => (sum === undefined || use.cpus === undefined ? undefined : sum + use.cpus),
+    0,
+  );
+}
+
+/** Whether a container with claims runs on the shared CPUs besides. */
+function sharesPool({ uses }: PodContainer): boolean {
+  return uses.some(({ claim }) => claim.facts?.sharesPool);
 }
 
 /** Whether a claim asks this driver for anything; one that is not known is not ours. */
@@ -250,11 +280,18 @@ function sumOfClaims(containers: readonly PodContainer[]): bigint | undefined {
   return BigInt(sum) * MILLIS_PER_CPU;
 }
 
-/** What containers without a claim ask for: together, or as much as the greediest of those that end before the others start. */
+/** What a container asks for of the shared CPUs: all of its request, or what goes beyond its claims where those allow that. */
+function askOfShared(container: PodContainer): bigint {
+  const request = readCpu(container.field.at('resources'), 'requests') ?? 0n;
+  if (container.uses.length === 0) return request;
+  const cpus = sharesPool(container) ? sumOfUses(container) : undefined;
+  const surplus = cpus === undefined ? 0n : request - BigInt(cpus) * MILLIS_PER_CPU;
+  return surplus > 0n ? surplus : 0n;
+}
+
+/** What containers ask for of the shared CPUs: together, or as much as the greediest of those that end before the others start. */
 function sumOfShared(containers: readonly PodContainer[]): bigint {
-  const asks = containers
-    .filter(({ uses }) => uses.length === 0)
-    .map(({ field, endsEarly }) => ({ endsEarly, cpu: readCpu(field.at('resources'), 'requests') ?? 0n }));
+  const asks = containers.map((container) => ({ endsEarly: container.endsEarly, cpu: askOfShared(container) }));
   const together = asks.filter(({ endsEarly }) => !endsEarly).reduce((sum, { cpu }) => sum + cpu, 0n);
   return asks.filter(({ endsEarly }) => endsEarly).reduce((most, { cpu }) => (cpu > most ? cpu : most), together);
 }

@@ -24,6 +24,14 @@ function check(documents: readonly string[], rules: PodRules = RULES): string[] 
   return issues.map(({ severity, field, want }) => `${severity} ${field}: ${want}`);
 }
 
+/** A claim of four CPUs whose container runs on shared ones, too. */
+const mixed = (name: string) =>
+  claimOf({ requests: [four], config: [opaque(v1alpha1({ sharedCPUs: true }))] }).replace(
+    '"name":"c"',
+    `"name":"${name}"`,
+  );
+const ofMixedClass = { deviceClassName: 'mixed' };
+
 const cases: { title: string; documents: string[]; rules?: PodRules; want: (string | RegExp)[] }[] = [
   {
     title: 'Option B: a container that repeats its claim',
@@ -100,8 +108,8 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
       }),
     ],
     want: [
-      'error spec.resources.requests.cpu: 11500m CPUs or more: 10 of claims and 1500m of containers without one',
-      'error spec.resources.limits.cpu: 11500m CPUs or more: 10 of claims and 1500m of containers without one',
+      'error spec.resources.requests.cpu: 11500m CPUs or more: 10 of claims and 1500m of shared CPUs',
+      'error spec.resources.limits.cpu: 11500m CPUs or more: 10 of claims and 1500m of shared CPUs',
     ],
   },
   {
@@ -149,6 +157,72 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
     ],
     rules: { ...RULES, nodeAllocatableMapping: true },
     want: [],
+  },
+  {
+    title: 'Option B: half a CPU of the shared ones, with a limit and without',
+    documents: [
+      mixed('c'),
+      pod({
+        containers: [{ name: 'm', resources: { requests: { cpu: '4500m' }, claims: [{ name: 'c' }] } }],
+        resourceClaims: resourceClaims('c'),
+      }),
+    ],
+    want: [],
+  },
+  {
+    title: 'Option B: less than the claim although CPUs are shared besides',
+    documents: [
+      mixed('c'),
+      pod({
+        containers: [container('m', { cpu: '3500m', claims: ['c'] })],
+        resourceClaims: resourceClaims('c'),
+      }),
+    ],
+    want: [
+      'error spec.containers[0].resources.requests.cpu: 4 or more: the CPUs of claim c, and what it needs of the shared ones',
+      'error spec.containers[0].resources.limits.cpu: 4 or more: the CPUs of claim c, and what it needs of the shared ones',
+    ],
+  },
+  {
+    title: 'Option A: what a container asks for of shared CPUs counts for the pod',
+    documents: [
+      mixed('c'),
+      pod({
+        ...podLevel('4'),
+        containers: [container('m', { cpu: '4500m', claims: ['c'] })],
+        resourceClaims: resourceClaims('c'),
+      }),
+    ],
+    want: [
+      'error spec.resources.requests.cpu: 4500m CPUs or more: 4 of claims and 500m of shared CPUs',
+      'error spec.resources.limits.cpu: 4500m CPUs or more: 4 of claims and 500m of shared CPUs',
+    ],
+  },
+  {
+    title: 'Option B: shared CPUs by the DeviceClass, which a claim takes back',
+    documents: [
+      JSON.stringify({
+        kind: 'DeviceClass',
+        metadata: { name: 'mixed' },
+        spec: {
+          selectors: [{ cel: { expression: 'device.driver == "dra.cpu"' } }],
+          config: [{ opaque: { driver: 'dra.cpu', parameters: v1alpha1({ sharedCPUs: true }) } }],
+        },
+      }),
+      claimOf({ requests: [exactly({ ...ofMixedClass, count: 1 })] }),
+      claimOf({ requests: [exactly(ofMixedClass)], config: [opaque(v1alpha1({ sharedCPUs: false }))] }).replace(
+        '"name":"c"',
+        '"name":"d"',
+      ),
+      pod({
+        containers: [container('m', { cpu: '1500m', claims: ['c'] }), container('n', { cpu: '1500m', claims: ['d'] })],
+        resourceClaims: resourceClaims('c', 'd'),
+      }),
+    ],
+    want: [
+      'error spec.containers[1].resources.requests.cpu: 1, the CPUs of claim d',
+      'error spec.containers[1].resources.limits.cpu: 1, the CPUs of claim d',
+    ],
   },
   {
     title: 'a claim that two containers use',
@@ -375,7 +449,7 @@ test('formatIssue names file, line, object, field, value, what is allowed and th
   const { issues } = validateManifests([{ file: 'claims.yaml', text: claim('db', '1.5') }], RULES);
   assert.deepEqual(issues.map(formatIssue), [
     'claims.yaml:11:44: error: ResourceClaim default/db: spec.devices.requests[0].exactly.capacity.requests["dra.cpu/cpu"] is "1.5"; ' +
-      'want a whole number of CPUs, 1 or more; exclusive CPUs cannot be divided: ask for whole ones and leave the rest to a ' +
-      'container without a claim',
+      'want a whole number of CPUs, 1 or more; exclusive CPUs cannot be divided: ask for whole ones, and for the rest of ' +
+      'shared ones with sharedCPUs: true',
   ]);
 });

@@ -19,14 +19,25 @@ export function containerFacts(id: string, facts: Partial<ContainerFacts> = {}):
   };
 }
 
-/** A prepared claim with these CPUs, its memory bound where NUMA nodes are given. */
-export function preparedClaim(
-  uid: string,
-  list: string,
-  { memoryNodes }: { memoryNodes?: string } = {},
-): PreparedClaim {
+/** What a claim asks for besides CPUs. */
+interface ClaimWishes {
+  /** A Linux list of the NUMA nodes to which its memory is bound. */
+  readonly memoryNodes?: string;
+  readonly sharesPool?: boolean;
+}
+
+/** A prepared claim with these CPUs. */
+export function preparedClaim(uid: string, list: string, wishes: ClaimWishes = {}): PreparedClaim {
+  const { memoryNodes, sharesPool } = wishes;
   const cpus = parseCpuList(list);
   const assignments = [{ request: 'cpus', pool: 'node-a', device: 'cpudevnuma000', shareId: undefined, cpus }];
-  const claim = { uid, namespace: 'shop', name: uid, assignments, cpus };
-  return memoryNodes === undefined ? claim : { ...claim, memoryNodes: parseCpuList(memoryNodes) };
+  return {
+    uid,
+    namespace: 'shop',
+    name: uid,
+    assignments,
+    cpus,
+    ...(memoryNodes !== undefined && { memoryNodes: parseCpuList(memoryNodes) }),
+    ...(sharesPool && { sharesPool }),
+  };
 }

@@ -4,7 +4,9 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { claimSpecFileName, parseClaimSpec } from '../../../src/cdi/spec.ts';
 import { parseProcCgroup } from '../../../src/cgroup/container-cpuset.ts';
+import type { CpuSet } from '../../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
 import { UnavailableError } from '../unavailable-error.ts';
@@ -36,11 +38,21 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
 
   after(() => node.stop());
 
+  /** The CPUs that a claim gives its container, as its file says. */
+  async function ownCpusOf({ claim }: ClaimedPod): Promise<CpuSet> {
+    const path = join(node.containerd.cdiDirectory, claimSpecFileName(claim.uid));
+    return parseCpuList(parseClaimSpec(await readFile(path, 'utf8'), claim.uid).cpus);
+  }
+
   /** Runs a test with one claimed pod that is gone afterwards. */
-  async function withClaimedPod(name: string, story: (claimed: ClaimedPod, rest: string) => Promise<void>) {
-    const claimed = await node.runClaimed(name, 1);
+  async function withClaimedPod(
+    name: string,
+    story: (claimed: ClaimedPod, rest: string) => Promise<void>,
+    cpuConfig: object = {},
+  ) {
+    const claimed = await node.runClaimed(name, 1, { cpuConfig });
     try {
-      const own = parseCpuList(await node.cpusOf(claimed.containerId));
+      const own = await ownCpusOf(claimed);
       assert.equal(own.size, 1);
       await story(claimed, online.difference(own).toString());
     } finally {
@@ -68,6 +80,26 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
       assert.equal(await node.cpusOf(shared), rest);
       assert.equal(await node.cpusOf(await node.cri.run(web, { name: 'late' })), rest);
     });
+    await eventuallyOn(shared, all);
+    await node.cri.removePod(web);
+  });
+
+  it('sharedCPUs: a process has its own CPUs and the shared ones, and nobody else has its own', async () => {
+    const web = await node.cri.runPod('web');
+    const shared = await node.cri.run(web);
+    const story = async ({ containerId, pod, claim }: ClaimedPod, rest: string) => {
+      assert.deepEqual([await node.cpusOf(containerId), await node.cpusOf(shared)], [all, rest]);
+      const variable = `DRA_CPUSET_${claim.uid}=${online.difference(parseCpuList(rest))}`;
+      await eventually('its own CPUs told', async () => (await node.envOf(containerId)).includes(variable));
+      await node.cri.setCpuset(containerId, rest);
+      assert.equal(await node.cpusOf(containerId), all);
+      await node.driver.end('SIGKILL');
+      await node.driver.start();
+      await eventuallyOn(shared, rest);
+      await node.cri.remove(containerId);
+      assert.equal(await node.cpusOf(await node.runIn(pod, claim)), all);
+    };
+    await withClaimedPod('poller', story, { sharedCPUs: true });
     await eventuallyOn(shared, all);
     await node.cri.removePod(web);
   });
