@@ -166,7 +166,10 @@ async function startParts(
   };
   const unfollow = followMachine({ config, foundation, onChange, log: logger.forModule('driver') });
   roles.push(async () => unfollow());
-  roles.push(async () => claims.close());
+  roles.push(async () => {
+    claims.close();
+    health.silence();
+  });
   health.reportClaims();
   isStarted = true;
   started.resolve(handler);

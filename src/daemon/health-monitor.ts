@@ -7,8 +7,8 @@ import type { Pinning } from './pinning.ts';
 
 /** What the monitor looks at, and where it tells what it sees. */
 export interface HealthMonitorPorts {
-  readonly foundation: Foundation;
-  readonly pinning: Pinning;
+  readonly foundation: Pick<Foundation, 'machine' | 'ledger'>;
+  readonly pinning: Pick<Pinning, 'containers' | 'driftReport' | 'whyNotPinning'>;
   /** Shows a claim's devices in its status. */
   readonly setStatus: (claim: PreparedClaim, devices: readonly DeviceStatus[]) => void;
 }
@@ -18,12 +18,14 @@ export class HealthMonitor implements HealthSource {
   readonly #ports: HealthMonitorPorts;
   readonly #listeners = new Set<() => void>();
   #last = '';
+  #isSilent = false;
 
   constructor(ports: HealthMonitorPorts) {
     this.#ports = ports;
   }
 
   read(): DeviceHealth[] {
+    if (this.#isSilent) return [];
     const { foundation, pinning } = this.#ports;
     const { machine, ledger } = foundation;
     return judgeHealth({
@@ -40,6 +42,14 @@ export class HealthMonitor implements HealthSource {
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Another driver tells of the devices from now on: the streams that the kubelet still has with this one name none, instead of
+   * contradicting it.
+   */
+  silence(): void {
+    this.#isSilent = true;
   }
 
   /** Looks again, and tells everybody when something is other than at the last look. */
