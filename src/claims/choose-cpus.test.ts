@@ -56,7 +56,7 @@ describe('chooseCpus', () => {
   test('P14: names the holder of a device that the scheduler allocated twice', () => {
     assert.equal(
       chooseError({ mode: individual, taken: '8', results: [{ device: 'cpudev001' }] }),
-      'Conflict: CPU 8 (device cpudev001) belongs to claim shop/cache (CPUs 8)',
+      'Conflict: CPU 8 (device cpudev001) belongs to claim shop/cache (CPUs 8); delete the pod, so that the scheduler chooses again',
     );
     assert.match(
       chooseError({ mode: individual, results: [{ device: 'cpudev001' }, { device: 'cpudev001', request: 'b' }] }),
@@ -249,7 +249,7 @@ describe('chooseCpus with a cpuset that the claim names', () => {
   test('P12: refuses CPUs of another claim and names it', () => {
     assert.equal(
       chooseError({ ...onMachine, taken: '2', results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] }),
-      'Conflict: CPUs 2 of the configured cpuset "1-2" belong to claim shop/cache (CPUs 2)',
+      'Conflict: CPUs 2 of the configured cpuset "1-2" belong to claim shop/cache (CPUs 2); name CPUs that are free, or delete the pod that has them',
     );
   });
 

@@ -153,7 +153,10 @@ function chooseCpuDevice(device: Device, own: CpuParameters, context: DeviceCont
   }
   if (!device.cpus.isSubsetOf(free)) {
     const holders = describeHolders(device.cpus);
-    throw new ClaimError('Conflict', `${action}: CPU ${device.cpus} (device ${device.name}) belongs to ${holders}`);
+    throw new ClaimError(
+      'Conflict',
+      `${action}: CPU ${device.cpus} (device ${device.name}) belongs to ${holders}; delete the pod, so that the scheduler chooses again`,
+    );
   }
   return { cpus: device.cpus, policy: 'device', why: [`The scheduler chose device ${device.name}.`] };
 }

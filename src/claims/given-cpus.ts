@@ -46,7 +46,11 @@ function findBrokenRule(cpus: CpuSet, context: GivenCpusContext): Rule | undefin
     ),
     rule(cpus.difference(device.cpus), 'InvalidConfig', `are not of device ${device.name}, which has ${device.cpus}`),
     rule(cpus.intersection(ofClaim), 'InvalidConfig', 'are configured for another request of this claim too'),
-    rule(taken, 'Conflict', `belong to ${describeHolders(taken)}`),
+    rule(
+      taken,
+      'Conflict',
+      `belong to ${describeHolders(taken)}; name CPUs that are free, or delete the pod that has them`,
+    ),
   ];
   return rules.find(({ broken }) => !broken.isEmpty);
 }

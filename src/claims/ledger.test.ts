@@ -82,7 +82,12 @@ test('Ledger.admit gives a container the union of its claims', () => {
 test('Ledger.admit refuses unknown claims, other CPUs and a second owner, naming both sides', () => {
   const ledger = new Ledger(eightCpus);
   ledger.reserve(prepared('a', CpuSet.of(1, 2)));
-  assert.throws(() => ledger.admit(new Map([['x', CpuSet.of(1)]]), owner('main')), { code: 'UnknownClaim' });
+  assert.throws(() => ledger.admit(new Map([['x', CpuSet.of(1)]]), owner('main')), {
+    code: 'UnknownClaim',
+    message:
+      'Cannot admit container main of pod shop/pod-1: its environment gives it CPUs 1 of claim UID x, which is not prepared on ' +
+      'this node; remove the variable from the pod; if its spec has none, delete the pod, so that its claim is prepared again',
+  });
   assert.throws(
     () => ledger.admit(new Map([['a', CpuSet.of(1)]]), owner('main')),
     (error: Error & { code: string }) => error.code === 'ClaimMismatch' && /CPUs 1 .*CPUs 1-2/.test(error.message),
@@ -104,7 +109,8 @@ test('Ledger.admit N6: refuses a container of another namespace, also before the
   assert.throws(
     () => ledger.admit(wanted, { ...owner('main'), podNamespace: 'thieves' }),
     (error: Error & { code: string }) =>
-      error.code === 'ClaimMismatch' && error.message.endsWith('shop/a, which is for pods of namespace shop only'),
+      error.code === 'ClaimMismatch' &&
+      error.message.includes('shop/a, which is for pods of namespace shop only; remove the variable from the pod'),
   );
   assert.equal(ledger.ownerOf('a'), undefined);
   assert.equal(ledger.admit(wanted, owner('main')).toString(), '1-2');

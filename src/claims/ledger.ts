@@ -50,6 +50,10 @@ function describeOwner(owner: ClaimOwner): string {
   return `container ${owner.containerName} of pod ${owner.podNamespace}/${owner.podName}`;
 }
 
+/** A variable that is in the pod's spec, or one of a claim that was released or prepared anew under a container that waits. */
+const ENV_REMEDY =
+  'remove the variable from the pod; if its spec has none, delete the pod, so that its claim is prepared again';
+
 /** Who may use a claim besides its first container: nobody, or the containers of the same pod. */
 export type ClaimSharing = 'none' | 'pod';
 
@@ -170,7 +174,7 @@ export class Ledger {
       if (!claim) {
         throw new ClaimError(
           'UnknownClaim',
-          `${action}: its environment gives it CPUs ${cpus} of claim UID ${uid}, which is not prepared on this node`,
+          `${action}: its environment gives it CPUs ${cpus} of claim UID ${uid}, which is not prepared on this node; ${ENV_REMEDY}`,
         );
       }
       // A claim that another driver's file gave has no name, and neither has the pod of a container that the runtime lists alone.
@@ -179,13 +183,13 @@ export class Ledger {
         throw new ClaimError(
           'ClaimMismatch',
           `${action}: its environment gives it CPUs ${cpus} of claim ${describeClaim(claim)}, which is for pods of namespace ` +
-            `${claim.namespace} only`,
+            `${claim.namespace} only; ${ENV_REMEDY}`,
         );
       }
       if (!claim.cpus.equals(cpus)) {
         throw new ClaimError(
           'ClaimMismatch',
-          `${action}: its environment gives it CPUs ${cpus} of claim ${describeClaim(claim)}, which holds CPUs ${claim.cpus}`,
+          `${action}: its environment gives it CPUs ${cpus} of claim ${describeClaim(claim)}, which holds CPUs ${claim.cpus}; ${ENV_REMEDY}`,
         );
       }
       const owner = this.#owners.get(uid);
