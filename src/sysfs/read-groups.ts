@@ -44,7 +44,10 @@ class NumberedGroups {
   }
 }
 
-/** The groups of `kind` that every CPU of `parent` is in: cores and sockets. CPUs that tell nothing are in none. */
+/**
+ * The groups of `kind` that every CPU of `parent` is in: cores and sockets. CPUs that tell nothing are where others list them,
+ * or in none.
+ */
 function readCompulsory(
   { reader, directories, online }: GroupSource,
   { kind, parent, within }: { kind: TopologyKind; parent: CpuSet; within: (cpu: number) => string },
@@ -52,19 +55,18 @@ function readCompulsory(
   const groups: CpuGroup[] = [];
   const numbered = new NumberedGroups();
   let left = parent;
+  let silent = CpuSet.empty;
   for (let cpu = left.first; cpu !== undefined; cpu = left.first) {
+    const own = CpuSet.of(cpu);
     const statement = directories.readSet(cpu, kind);
     const id = directories.readId(cpu, kind);
-    if (statement) {
-      const cpus = settleClaim(reader, statement, { online, left });
-      groups.push({ cpus, id });
-      left = left.difference(cpus);
-    } else {
-      if (id === undefined) reader.report(directories.pathOf(cpu), `does not tell the ${kind} of CPU ${cpu}`);
-      else numbered.add(cpu, id, within(cpu));
-      left = left.difference(CpuSet.of(cpu));
-    }
+    const cpus = statement ? settleClaim(reader, statement, { online, left: left.union(silent) }) : own;
+    if (statement) groups.push({ cpus, id });
+    else if (id !== undefined) numbered.add(cpu, id, within(cpu));
+    silent = statement || id !== undefined ? silent.difference(cpus) : silent.union(own);
+    left = left.difference(cpus);
   }
+  for (const cpu of silent) reader.report(directories.pathOf(cpu), `does not tell the ${kind} of CPU ${cpu}`);
   return [...groups, ...numbered.toGroups()];
 }
 

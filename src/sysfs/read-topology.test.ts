@@ -325,6 +325,13 @@ test('readTopology keeps a CPU whose files contradict another, once, and reports
   assert.match(messagesOf(topology).join(), /cpu1\/topology\/core_cpus_list is "0-1"; .*place "0" elsewhere/);
 });
 
+test('readTopology places a CPU that tells nothing where its siblings list it, be it the first or the last of them', () => {
+  for (const cpu of [0, 2]) {
+    const topology = readEdited('core:2 pu:2', { remove: new RegExp(`^cpu/cpu${cpu}/topology`) });
+    assert.deepEqual([listsOf(topology.sockets), listsOf(topology.cores)], ['0-3', '0,2 1,3'], `CPU ${cpu}`);
+  }
+});
+
 test('readTopology passes over a set that lacks its own CPU, and reports it', () => {
   const topology = readEdited('l3:2 core:2', { set: { 'cpu/cpu2/cache/index3/shared_cpu_map': '3' } });
   assert.equal(listsOf(topology.l3Caches), '0-1 2-3');
