@@ -104,10 +104,16 @@ test('MetadataDirectory.remove leaves what a later claim of the same name has', 
   assert.deepEqual(await readdir(join(dataDirectory, 'dra-device-metadata')), []);
 });
 
-test('MetadataDirectory.write leaves no half a file when it fails', async (context) => {
-  const { cdiDirectory, metadata } = await openDirectory(context);
+test('MetadataDirectory.write leaves no half a file when it fails, and none to be written later', async (context) => {
+  const { dataDirectory, cdiDirectory, metadata } = await openDirectory(context);
   // What stands in the way of the rename, not of the write before it.
   await mkdir(join(cdiDirectory, 'dra.cpu_metadata_uid-1_cpus.json/x'), { recursive: true });
-  await assert.rejects(metadata.write(CLAIM, [{ request: 'cpus', devices: DEVICES }]));
+  const large = DEVICES.map((device) => ({
+    ...device,
+    attributes: { 'dra.cpu/cpuset': { string: '2'.repeat(1 << 22) } },
+  }));
+  await assert.rejects(metadata.write(CLAIM, [{ request: 'cpus', devices: large }]));
   assert.deepEqual(await readdir(cdiDirectory), ['dra.cpu_metadata_uid-1_cpus.json']);
+  const text = await readFile(join(dataDirectory, 'dra-device-metadata/shop_db-cpus-x7k2p/cpus/metadata.json'), 'utf8');
+  assert.equal(text.trim().split('\n').length, 2);
 });

@@ -69,7 +69,9 @@ export class MetadataDirectory {
           writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath })),
         ];
       });
-      await Promise.all(writes);
+      // The queue goes on, and the caller may clean up, only when nothing is being written any more.
+      const failed = (await Promise.allSettled(writes)).find((write) => write.status === 'rejected');
+      if (failed) throw failed.reason;
     });
   }
 
