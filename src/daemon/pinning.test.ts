@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { claimCdiDeviceId, claimSpecFileName, formatClaimSpec } from '../cdi/spec.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
@@ -123,6 +126,30 @@ test('Pinning: a container is judged by the CPUs that are its own', async (conte
   await node.startClaimed('u1');
   await node.startContainer('web');
   assert.deepEqual(claimed, [2]);
+});
+
+test('Pinning: an update on its way widens no container onto CPUs that a claim got meanwhile', async (context) => {
+  const node = await startNode(context, { runtime: { nri: '0.8' }, driftIntervalMs: 60 });
+  await node.prepare('u0', '2-3');
+  node.pinning.start();
+  assert.equal(await node.pinning.whenPinning(), undefined);
+  const { id: web } = await node.startContainer('web');
+  const seen: string[] = [];
+  // The runtime lets the plugin with the update in only after the silent one, whose 5 s are cut short below.
+  const silent = connect(node.nriSocketPath);
+  await once(silent, 'connect');
+  node.release('u0');
+  await setTimeout(200);
+  await node.prepare('u1', '2-3');
+  const { id: db } = await node.startClaimed('u1');
+  seen.push(await node.cpusOf(web));
+  silent.destroy();
+  for (let look = 0; look < 100; look += 1) {
+    seen.push(await node.cpusOf(web));
+    await setTimeout(5);
+  }
+  assert.equal(await node.cpusOf(db), '2-3');
+  assert.deepEqual([...new Set(seen)], ['0-1,4-7']);
 });
 
 test('Pinning N10: 500 containers are synchronised in one go, and all confined', async (context) => {

@@ -177,7 +177,9 @@ export class Pinning {
   #sendSlowly(updates: readonly CpusetUpdate[]): Promise<void> {
     const { nriSocketPath, nriLog } = this.#options;
     const identity = { name: `${IDENTITY.name}-updates`, index: IDENTITY.index };
-    return updateThroughSynchronize({ ...identity, socketPath: nriSocketPath, log: nriLog }, toMessages(updates));
+    // Claims come and go until the runtime lets the plugin in; what was decided before could put containers onto their CPUs.
+    const decide = () => toMessages(this.containers.renewUpdates(updates));
+    return updateThroughSynchronize({ ...identity, socketPath: nriSocketPath, log: nriLog }, decide);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

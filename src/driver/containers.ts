@@ -234,6 +234,14 @@ export class Containers {
     this.#online = online;
   }
 
+  /** What the containers of updates are to have now, where these updates were decided on a while ago. */
+  renewUpdates(updates: readonly CpusetUpdate[]): CpusetUpdate[] {
+    return updates.flatMap(({ containerId }) => {
+      const now = this.find(containerId);
+      return !now || now.cpus.isEmpty ? [] : [{ containerId, cpus: now.cpus, memoryNodes: now.memoryNodes }];
+    });
+  }
+
   /** The updates that are due since the runtime was last told; they count as told from now on. */
   takeDueUpdates(): CpusetUpdate[] {
     const pool = this.#sharedPool();

@@ -19,7 +19,7 @@ for (const nri of ['0.12', '0.8'] as const) {
       },
     });
     const { id } = await startContainer('web');
-    await updateThroughSynchronize({ name: 'late', index: '00', socketPath: nriSocketPath }, [
+    await updateThroughSynchronize({ name: 'late', index: '00', socketPath: nriSocketPath }, () => [
       cpusetUpdate(id, '0-7'),
       cpusetUpdate('gone', '0-7'),
     ]);

@@ -13,11 +13,12 @@ const LINGER_MS = 100;
  * Changes containers outside an event on runtimes whose UpdateContainers may deadlock: registers a second plugin for a
  * moment, which puts the updates into the answer to Synchronize and leaves. It is subscribed to nothing that matters, so
  * that the first plugin never misses an event. Works with every NRI (measured with containerd 2.1.9, NRI 0.8).
+ * @param decide the updates, asked in the moment of the answer: to be let in may take seconds.
  * @throws NriError `RegistrationTimeout` when the runtime does not let the plugin in.
  */
 export async function updateThroughSynchronize(
   options: Pick<NriPluginOptions, 'name' | 'index' | 'socketPath' | 'connect' | 'log'>,
-  updates: readonly ContainerUpdate[],
+  decide: () => readonly ContainerUpdate[],
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const plugin = new NriPlugin({
@@ -25,7 +26,7 @@ export async function updateThroughSynchronize(
     handlers: {
       synchronize: ({ containers }) => {
         const known = new Set(containers.map(({ id }) => id));
-        return updates.filter(({ containerId }) => known.has(containerId));
+        return decide().filter(({ containerId }) => known.has(containerId));
       },
       // A plugin must be subscribed to something: no event at all means every one.
       removePodSandbox: () => {},
