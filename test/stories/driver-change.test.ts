@@ -137,15 +137,17 @@ describe('Driver and node as two processes: what changes under the driver', {
   });
 
   it('R10: the old pod takes the node back when the new one is taken away, as by a rollback', async (t) => {
-    const cluster = await startCluster(t, { driver: { env: podOfDaemonSet('dra-driver-cpu-bbbbb') } });
+    const driver = { env: podOfDaemonSet('dra-driver-cpu-bbbbb') };
+    const cluster = await startCluster(t, { timing: 'podResyncMs=300', driver });
     const old = cluster.driver;
     await createClaimedPod(cluster, 'before', 3);
     const own = await cpusOf(cluster, 'before');
     await cluster.startDriver({ env: podOfDaemonSet('dra-driver-cpu-ccccc') });
     await cluster.driver?.kill();
-    await waitFor('the old driver to be with the runtime', async () => {
-      return (await cluster.readDriverState()).nriPlugins.length === 1;
-    });
+    await waitFor('the old driver to take the node back', async () =>
+      cluster.driverLog.includes('takes the node back'),
+    );
+    await waitFor('it to be with the runtime', async () => (await cluster.readDriverState()).nriPlugins.length === 1);
     await createClaimedPod(cluster, 'after', 3);
     assert.ok(areDisjoint(own, await cpusOf(cluster, 'after')));
     assert.equal(await cpusOf(cluster, 'before'), own);
