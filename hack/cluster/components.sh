@@ -99,9 +99,11 @@ TOML
 }
 
 start_controller-manager() {
-  # With one identity for all controllers the node life cycle controller may not remove the not-ready taint.
+  # With one identity for all controllers the node life cycle controller may not remove the not-ready taint. It does that when it
+  # looks at nodes. Each controller asks for its identity at the start, by default twenty a second.
   launch controller-manager "$KUBE_BIN/kube-controller-manager" --kubeconfig="$STATE/kube-controller-manager.kubeconfig" \
     --leader-elect=false --use-service-account-credentials=true --bind-address=127.0.0.1 --root-ca-file="$PKI/ca.crt" \
+    --node-monitor-period=1s --kube-api-qps=1000 --kube-api-burst=1000 \
     --service-account-private-key-file="$PKI/service-account.key" --feature-gates="$FEATURE_GATES"
 }
 

@@ -6,6 +6,8 @@ is_gone() { ! init_pid; }
 if pid=$(init_pid); then
   kill -9 "$pid"
   wait_until 30 "the end of process $pid" is_gone
+  # The kernel takes it away with the namespaces, but not at once.
+  ip link delete dracpu0 2>/dev/null || true
 fi
 if [ -s "$STATE/sysctl" ]; then sysctl -q -p "$STATE/sysctl"; fi
 remove_cgroups() {

@@ -12,7 +12,8 @@ mkdir -p "$STATE"/{log,kubelet,var-log} /var/lib/kubelet
 mkdir -p -m 700 "$STATE/etcd"
 "$HERE/certificates.sh"
 
-started=$(date +%s)
+seconds_since() { awk -v now="$EPOCHREALTIME" -v then="$1" 'BEGIN { printf "%.1f s", now - then }'; }
+started=$EPOCHREALTIME
 if ! init_pid >/dev/null; then
   # What the kubelet sets for the whole machine, to be set back.
   [ -e "$STATE/sysctl" ] || sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops >"$STATE/sysctl"
@@ -39,14 +40,15 @@ is_ready() {
   local status heartbeat
   read -r status heartbeat < <("$KUBE_BIN/kubectl" get node "$NODE" \
     -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{"\n"}{end}')
-  [ "$status" = True ] && [ "$(date -d "$heartbeat" +%s)" -ge "$started" ]
+  [ "$status" = True ] && [ "$(date -d "$heartbeat" +%s)" -ge "${started%.*}" ]
 }
 is_untainted() { [ -z "$("$KUBE_BIN/kubectl" get node "$NODE" -o 'jsonpath={.spec.taints}')" ]; }
 wait_until 60 "node $NODE" is_ready
+echo "node $NODE is Ready after $(seconds_since "$started")" >&2
 wait_until 30 "the removal of the node's taints" is_untainted
 wait_until 30 "the service account" "$KUBE_BIN/kubectl" get serviceaccount default
 "$KUBE_BIN/kubectl" label node "$NODE" node-role.kubernetes.io/worker= --overwrite >/dev/null
-echo "node $NODE is ready after $(($(date +%s) - started)) s" >&2
+echo "pods can be scheduled after $(seconds_since "$started")" >&2
 cat <<ENVIRONMENT
 export KUBECONFIG=$KUBECONFIG
 export CLUSTER_DIR=$CLUSTER_DIR

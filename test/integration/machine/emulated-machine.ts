@@ -190,7 +190,7 @@ export class EmulatedMachine {
   /** Switches the machine off, without shutting it down. May be called twice. */
   async stop(): Promise<void> {
     this.#jobs.destroy();
-    if (this.#qemu.exitCode === null && this.#qemu.signalCode === null) {
+    if (isRunning(this.#qemu)) {
       const ended = new Promise((resolve) => this.#qemu.once('exit', resolve));
       this.#qemu.kill('SIGKILL');
       await ended;
@@ -208,7 +208,7 @@ export class EmulatedMachine {
   async #waitUntilReady(): Promise<void> {
     const deadline = performance.now() + BOOT_TIMEOUT_MS;
     while (!this.#isReady) {
-      if (this.#qemu.exitCode !== null || performance.now() > deadline) {
+      if (!isRunning(this.#qemu) || performance.now() > deadline) {
         throw new Error(`Cannot boot the machine: ${await describeFailure(this.#qemu, this.folder)}`);
       }
       await delay(CONNECT_INTERVAL_MS);
@@ -216,10 +216,14 @@ export class EmulatedMachine {
   }
 }
 
+const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+
 /** The ends of what QEMU and the guest's kernel said. */
-async function describeFailure({ exitCode }: ChildProcess, folder: string): Promise<string> {
+async function describeFailure(qemu: ChildProcess, folder: string): Promise<string> {
   const texts = ['qemu.log', 'console'].map((name) => readFile(join(folder, name), 'utf8').catch(() => ''));
-  const state = exitCode === null ? `not ready after ${BOOT_TIMEOUT_MS} ms` : `QEMU ended with ${exitCode}`;
+  const state = isRunning(qemu)
+    ? `not ready after ${BOOT_TIMEOUT_MS} ms`
+    : `QEMU ended with ${qemu.exitCode ?? qemu.signalCode}`;
   return [state, ...(await Promise.all(texts)).map((text) => text.slice(-1_500))].join('\n');
 }
 
@@ -232,7 +236,7 @@ async function connectToJobs(folder: string, qemu: ChildProcess): Promise<Socket
       socket.once('error', () => resolve(false));
     });
     if (isConnected) return socket;
-    if (qemu.exitCode !== null) throw new Error(`Cannot boot the machine: ${await describeFailure(qemu, folder)}`);
+    if (!isRunning(qemu)) throw new Error(`Cannot boot the machine: ${await describeFailure(qemu, folder)}`);
     await delay(CONNECT_INTERVAL_MS);
   }
 }
