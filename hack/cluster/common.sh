@@ -29,11 +29,11 @@ die() {
   exit 1
 }
 
-# Process id, as seen from outside, of the cluster's first process; fails when the cluster is not up.
+# Process id, as seen from outside, of the cluster's first process, whichever checkout started it; fails when the cluster is not up.
 init_pid() {
   local pid
   pid=$(cat "$STATE/init.pid" 2>/dev/null) || return 1
-  grep -qs "$HERE/init.sh" "/proc/$pid/cmdline" && echo "$pid"
+  grep -qs hack/cluster/init.sh "/proc/$pid/cmdline" && echo "$pid"
 }
 
 # Runs a command inside the cluster's namespaces.
