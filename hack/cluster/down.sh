@@ -6,8 +6,8 @@ is_gone() { ! init_pid; }
 if pid=$(init_pid); then
   kill -9 "$pid"
   wait_until 30 "the end of process $pid" is_gone
-  # The kernel takes it away with the namespaces, but not at once.
-  ip link delete dracpu0 2>/dev/null || true
+  # The kernel takes the first away with the namespaces, but not at once.
+  for link in dracpu0 dracpu1; do ip link delete "$link" 2>/dev/null || true; done
 fi
 if [ -s "$STATE/sysctl" ]; then sysctl -q -p "$STATE/sysctl"; fi
 remove_cgroups() {

@@ -13,4 +13,4 @@ helm=$(npm --silent exec -- node hack/helm.ts)
 export KUBECONFIG=$STATE/kubeconfig
 "$helm" upgrade --install dracpu "deployment/helm/dra-driver-cpu" --namespace kube-system \
   --set fullnameOverride=dracpu --set podLabels.app=dracpu \
-  --set "nodeSelector.kubernetes\.io/hostname=$NODE" --set-string podAnnotations.image-archive="$digest" --wait --timeout 2m "$@" >&2
+  --set "nodeSelector.kubernetes\.io/hostname=$NODE" --set-string podAnnotations.image-archive="$digest" --wait --timeout 5m "$@" >&2

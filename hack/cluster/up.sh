@@ -15,8 +15,8 @@ mkdir -p -m 700 "$STATE/etcd"
 seconds_since() { awk -v now="$EPOCHREALTIME" -v then="$1" 'BEGIN { printf "%.1f s", now - then }'; }
 started=$EPOCHREALTIME
 if ! init_pid >/dev/null; then
-  # What the kubelet sets for the whole machine, to be set back.
-  [ -e "$STATE/sysctl" ] || sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops >"$STATE/sysctl"
+  # What the kubelet and the emulated node set for the whole machine, to be set back.
+  [ -e "$STATE/sysctl" ] || sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward >"$STATE/sysctl"
   rm -f "$STATE"/*.pid "$STATE/ready"
   setsid unshare --mount --net --pid --uts --fork --mount-proc "$HERE/init.sh" >"$STATE/log/init.log" 2>&1 </dev/null &
   unshare_pid=$!
@@ -27,7 +27,8 @@ if ! init_pid >/dev/null; then
   ip link set dracpu0 up
   inside ip address add "$NODE_ADDRESS/30" dev eth0
   inside ip link set eth0 up
-  ip route add "$POD_SUBNET" via "$NODE_ADDRESS"
+  inside ip route add default via "$OUTSIDE_ADDRESS"
+  for subnet in "$POD_SUBNET" "$SERVICE_ADDRESS"; do ip route add "$subnet" via "$NODE_ADDRESS"; done
 fi
 inside "$HERE/components.sh" start
 

@@ -20,8 +20,8 @@ export interface MachineSpec {
   readonly distances?: readonly (readonly [from: number, to: number, distance: number])[];
   /** Nodes that have a PCIe root of their own. */
   readonly pcieRootNodes?: readonly number[];
-  /** A network through the host, with what of the machine is reached from there, as QEMU's "tcp:HOST:PORT-:PORT". */
-  readonly network?: { readonly hostForwards: readonly string[] };
+  /** An existing tap interface of the host that is the other end of the machine's eth0. */
+  readonly tap?: string;
   /** More for the kernel's command line, e.g. `isolcpus=2-3`. */
   readonly kernelArguments?: string;
 }
@@ -88,11 +88,10 @@ function describePcieRoots({ pcieRootNodes = [] }: MachineSpec): string[] {
   );
 }
 
-/** The machine is 10.0.2.15 there, the host 10.0.2.2 (QEMU's user network). */
-function describeNetwork({ network }: MachineSpec): string[] {
-  if (network === undefined) return [];
-  const forwards = network.hostForwards.map((forward) => `,hostfwd=${forward}`).join('');
-  return ['-netdev', `user,id=net${forwards}`, '-device', 'virtio-net-pci,netdev=net,romfile='];
+function describeNetwork({ tap }: MachineSpec): string[] {
+  if (tap === undefined) return [];
+  const netdev = `tap,id=net,ifname=${tap},script=no,downscript=no`;
+  return ['-netdev', netdev, '-device', 'virtio-net-pci,netdev=net,romfile='];
 }
 
 function shareFolder(tag: string, path: string, isReadOnly: boolean): string[] {
