@@ -46,8 +46,8 @@ export class Story {
   readonly namespace: string;
   readonly mode: DeviceMode;
   readonly #devices: readonly V1Device[];
-  /** In mode "machine" a claim states its CPUs: those of the node that this test has given to no claim yet. */
-  #unused: CpuSet;
+  /** In mode "machine" a claim states its CPUs: the first of these, which then go to the end. */
+  #statable: readonly number[];
 
   private constructor(
     cluster: Cluster,
@@ -58,7 +58,7 @@ export class Story {
     this.namespace = namespace;
     this.mode = node.mode;
     this.#devices = node.devices;
-    this.#unused = node.cpus;
+    this.#statable = node.cpus.toArray();
   }
 
   /** Begins a test's story. */
@@ -136,8 +136,8 @@ export class Story {
     const exactly = { deviceClassName, capacity: { requests: { 'dra.cpu/cpu': String(cpus) } } };
     const requests = [{ name: 'cpu', exactly }];
     if (this.mode !== 'machine') return { devices: { requests } };
-    const cpuset = CpuSet.from(this.#unused.toArray().slice(0, cpus));
-    this.#unused = this.#unused.difference(cpuset);
+    const cpuset = CpuSet.from(this.#statable.slice(0, cpus));
+    this.#statable = [...this.#statable.slice(cpus), ...cpuset.toArray()];
     const parameters = { apiVersion: 'v1alpha1', cpuConfig: { cpuset: cpuset.toString() } };
     return { devices: { requests, config: [{ requests: ['cpu'], opaque: { driver: 'dra.cpu', parameters } }] } };
   }
