@@ -104,6 +104,21 @@ describe('ClaimStatusWriter', () => {
     assert.equal(server.counts.of('get', 'resourceclaims'), 1);
   });
 
+  it('P17, P18: takes a condition out again that is not told any more', async (t) => {
+    const { server, writer } = await newWriter(t);
+    const db = allocate(server, 'db');
+    const device = deviceStatus('2-3');
+    const unused = { type: 'Unused', status: 'True', reason: 'ClaimNotUsed', message: 'idle' } as const;
+    const types = () => shown(server, 'db')[1]?.conditions?.map(({ type }) => type);
+    writer.set(db, [{ ...device, conditions: [...device.conditions, unused] }]);
+    await writer.idle();
+    assert.deepEqual(types(), ['Ready', 'Unused']);
+    writer.set(db, [device]);
+    await writer.idle();
+    assert.deepEqual(types(), ['Ready']);
+    assert.equal(server.counts.of('patch', 'resourceclaims/status'), 2);
+  });
+
   it('finds what an earlier process wrote, and changes and removes it', async (t) => {
     const { server, writer, newOne } = await newWriter(t);
     const [db, web] = [allocate(server, 'db'), allocate(server, 'web')];

@@ -1,4 +1,4 @@
-import { UnusedClaims } from '../driver/advice.ts';
+import { ClaimUsage } from '../driver/claim-usage.ts';
 import type { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
 import { ReplaceableClaimHandler } from '../kubelet/replaceable-handler.ts';
 import { chooseSocketPaths } from '../kubelet/socket-paths.ts';
@@ -117,13 +117,15 @@ async function startParts(
   const foundation = await loadFoundation(config, machine, logger.forModule('driver'));
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
+  const usage = new ClaimUsage({ judgesRequests: !config.publishNodeAllocatableResourceMapping });
+  for (const claim of foundation.ledger.claims) usage.prepared(claim, undefined, performance.now());
   const health = new HealthMonitor({
     foundation,
     pinning,
+    usageOf: (uid) => usage.conditionsOf(uid),
     setStatus: (claim, devices) => api.statuses.set(claim, devices),
   });
-  const unused = new UnusedClaims();
-  const claims = createClaimService(options, foundation, { api, metrics, pinning, health, unused, paths });
+  const claims = createClaimService(options, foundation, { api, metrics, pinning, health, usage, paths });
   const handler = new ReplaceableClaimHandler(claims);
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
   let publish = () => {};
@@ -145,9 +147,10 @@ async function startParts(
   roles.push(() => pinning.stop());
   roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned()));
   const look = async () => {
-    health.check();
-    const found = unused.look(pinning.containers.placed, performance.now());
+    // Without the runtime it is not known which containers there are.
+    const found = pinning.whyNotPinning === undefined ? usage.look(pinning.containers.decided, performance.now()) : [];
     for (const advice of found) tellAdvice(advice, { log: logger.forModule('driver'), api });
+    health.check();
   };
   roles.push(repeat(HEALTH_INTERVAL_MS, look));
   roles.push(repeat(PREFLIGHT_INTERVAL_MS, () => preflight.run()));
@@ -170,6 +173,7 @@ async function startParts(
     claims.close();
     health.silence();
   });
+  await look();
   health.reportClaims();
   isStarted = true;
   started.resolve(handler);

@@ -1,5 +1,5 @@
 import type { PreparedClaim } from '../claims/ledger.ts';
-import { type DeviceStatus, describeClaimStatus } from '../driver/claim-status.ts';
+import { type DeviceStatus, describeClaimStatus, type StatusCondition } from '../driver/claim-status.ts';
 import { type DeviceHealth, judgeHealth } from '../driver/health.ts';
 import type { HealthSource } from '../kubelet/health-service.ts';
 import type { Foundation } from './foundation.ts';
@@ -9,6 +9,8 @@ import type { Pinning } from './pinning.ts';
 export interface HealthMonitorPorts {
   readonly foundation: Pick<Foundation, 'machine' | 'ledger'>;
   readonly pinning: Pick<Pinning, 'containers' | 'driftReport' | 'whyNotPinning'>;
+  /** What is to be said of how containers use a claim, by its UID. */
+  readonly usageOf: (uid: string) => readonly StatusCondition[];
   /** Shows a claim's devices in its status. */
   readonly setStatus: (claim: PreparedClaim, devices: readonly DeviceStatus[]) => void;
 }
@@ -17,7 +19,8 @@ export interface HealthMonitorPorts {
 export class HealthMonitor implements HealthSource {
   readonly #ports: HealthMonitorPorts;
   readonly #listeners = new Set<() => void>();
-  #last = '';
+  #lastHealth = '';
+  #lastUsage = '';
   #isSilent = false;
 
   constructor(ports: HealthMonitorPorts) {
@@ -54,11 +57,15 @@ export class HealthMonitor implements HealthSource {
 
   /** Looks again, and tells everybody when something is other than at the last look. */
   check(): void {
-    const now = JSON.stringify(this.read());
-    if (now === this.#last) return;
-    const isFirst = this.#last === '';
-    this.#last = now;
-    for (const listener of this.#listeners) listener();
+    const health = JSON.stringify(this.read());
+    const { foundation, usageOf } = this.#ports;
+    const usage = JSON.stringify(foundation.ledger.claims.flatMap(({ uid }) => usageOf(uid).map((one) => [uid, one])));
+    const isFirst = this.#lastHealth === '';
+    const isOther = health !== this.#lastHealth;
+    if (!isOther && usage === this.#lastUsage) return;
+    this.#lastHealth = health;
+    this.#lastUsage = usage;
+    if (isOther) for (const listener of this.#listeners) listener();
     if (!isFirst) this.reportClaims();
   }
 
@@ -68,7 +75,7 @@ export class HealthMonitor implements HealthSource {
     const { topology } = this.#ports.foundation.machine;
     // Claims from another driver's files have no names to be found by.
     for (const claim of claims.filter(({ assignments }) => assignments.length > 0)) {
-      this.#ports.setStatus(claim, describeClaimStatus(claim, topology, health));
+      this.#ports.setStatus(claim, describeClaimStatus(claim, topology, health, this.#ports.usageOf(claim.uid)));
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   type Cpuset,
   cpusetAdjustment,
   cpusetUpdate,
+  type LinuxResources,
   type NriHandlers,
   type PodSandbox,
 } from '../nri/index.ts';
@@ -27,6 +28,7 @@ function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFa
     mems: containerMems(container),
     pid: container.pid > 0 ? container.pid : undefined,
     cgroupsPath: container.linux?.cgroupsPath ?? '',
+    requestedMillis: requestedMillis(container.linux?.resources),
   };
 }
 
@@ -44,8 +46,8 @@ function toNriUpdate(update: CpusetUpdate): ContainerUpdate {
 const SHARES_PER_CPU = 1_024;
 const SHARES_MIN = 2;
 
-function requestedMillis({ linux }: Container): number | undefined {
-  const shares = Number(linux?.resources?.cpu?.shares?.value ?? 0);
+function requestedMillis(resources: LinuxResources | undefined): number | undefined {
+  const shares = Number(resources?.cpu?.shares?.value ?? 0);
   return shares <= SHARES_MIN ? undefined : Math.round((shares * 1_000) / SHARES_PER_CPU);
 }
 
@@ -81,13 +83,13 @@ export function createNriHandlers(
       const admission = admit(facts);
       const { exclusive, sharesPool } = admission;
       if (exclusive) {
-        const claimedCpus = exclusive.size;
-        onClaimed({ facts, claimedCpus, sharesPool, requestedMillis: requestedMillis(container) });
+        onClaimed({ facts, claimedCpus: exclusive.size, sharesPool });
       }
       return { adjustment: cpusetAdjustment(toCpuset(admission)), updates: admission.updates.map(toNriUpdate) };
     },
     postStartContainer: ({ container }) => containers.started(container.id, container.pid),
-    updateContainer: ({ container }) => containers.update(container.id).map(toNriUpdate),
+    updateContainer: ({ container, resources }) =>
+      containers.update(container.id, requestedMillis(resources)).map(toNriUpdate),
     stopContainer: ({ container }) => containers.remove(container.id).map(toNriUpdate),
     removeContainer: ({ container }) => containers.forget(container.id),
     stopPodSandbox: ({ pod }) => containers.podEnded(pod.uid),

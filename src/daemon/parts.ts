@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../cdi/metadata-directory.ts';
 import type { Config } from '../config/config.ts';
 import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
-import { type Advice, adviseOnRequest, type UnusedClaims } from '../driver/advice.ts';
+import { type Advice, adviseOnRequest } from '../driver/advice.ts';
 import { ClaimService } from '../driver/claim-service.ts';
+import type { ClaimUsage } from '../driver/claim-usage.ts';
 import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
 import { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
@@ -37,9 +38,11 @@ export interface DaemonOptions {
 }
 
 /** Tells a pod's author what the driver noticed. */
-export function tellAdvice({ pod, reason, message }: Advice, { log, api }: { log: Log; api: ApiSide }): void {
-  log.warn('advice for a pod', { pod: `${pod.namespace}/${pod.name}`, reason: message });
-  api.events.record({ regarding: { kind: 'Pod', ...pod }, type: 'Warning', reason, message });
+export function tellAdvice({ regarding, reason, message }: Advice, { log, api }: { log: Log; api: ApiSide }): void {
+  const name = `${regarding.namespace}/${regarding.name}`;
+  if (regarding.kind === 'Pod') log.warn('advice for a pod', { pod: name, reason: message });
+  else log.warn('advice for a claim', { claim: name, reason: message });
+  api.events.record({ regarding, type: 'Warning', reason, message });
 }
 
 /** The half that faces the container runtime, and who hears what it does. */
@@ -97,19 +100,19 @@ export function createClaimService(
     metrics: Metrics;
     pinning: Pinning;
     health: HealthMonitor;
-    unused: UnusedClaims;
+    usage: ClaimUsage;
     paths: SocketPaths;
   },
 ): ClaimService {
-  const { api, metrics, pinning, health, unused, paths } = parts;
+  const { api, metrics, pinning, health, usage, paths } = parts;
   const reporter: ClaimReporter = {
     prepared: (claim, pods) => {
       health.reportClaims([claim]);
-      unused.prepared(claim, pods, performance.now());
+      usage.prepared(claim, pods, performance.now());
     },
     unprepared: (reference) => {
       api.statuses.remove(reference);
-      unused.unprepared(reference.uid);
+      usage.unprepared(reference.uid);
     },
     recordEvent: (event) => api.events.record(event),
   };

@@ -128,6 +128,23 @@ test('Pinning: a container is judged by the CPUs that are its own', async (conte
   assert.deepEqual(claimed, [2]);
 });
 
+test('P17: Pinning knows what a container asks for, as it was created, changed, or found after a restart', async (context) => {
+  const node = await startNode(context, {});
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  await node.prepare('u1', '2-3');
+  const { id } = await node.startClaimed('u1');
+  const requested = () => node.pinning.containers.find(id)?.facts.requestedMillis;
+  assert.equal(requested(), undefined);
+  await node.runtime.updateContainerResources(id, { cpuShares: 4_096 });
+  assert.equal(requested(), 4_000);
+  await node.runtime.updateContainerResources(id, { cpusetCpus: '0-7' });
+  assert.equal(requested(), 4_000);
+  await node.runtime.restart();
+  await eventually('synchronised again', async () => node.pinning.whyNotPinning === undefined);
+  assert.equal(requested(), 4_000);
+});
+
 test('Pinning: an update on its way widens no container onto CPUs that a claim got meanwhile', async (context) => {
   const node = await startNode(context, { runtime: { nri: '0.8' }, driftIntervalMs: 60 });
   await node.prepare('u0', '2-3');

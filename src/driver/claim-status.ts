@@ -5,7 +5,8 @@ import type { DeviceHealth } from './health.ts';
 
 /** A condition of a device in a claim's status (metav1.Condition without times). */
 export interface StatusCondition {
-  readonly type: 'Ready' | 'Aligned' | 'Drifted';
+  /** `Unused` and `Mismatched` are there only while they hold. */
+  readonly type: 'Ready' | 'Aligned' | 'Drifted' | 'Unused' | 'Mismatched';
   readonly status: 'True' | 'False';
   readonly reason: string;
   readonly message: string;
@@ -45,7 +46,15 @@ function judgeDrifted(health: DeviceHealth | undefined): StatusCondition {
 function describeAssignment(
   { pool, device, shareId, cpus, policy, why }: Assignment,
   { memoryNodes, sharesPool }: PreparedClaim,
-  { topology, health }: { readonly topology: CpuTopology; readonly health: DeviceHealth | undefined },
+  {
+    topology,
+    health,
+    usage,
+  }: {
+    readonly topology: CpuTopology;
+    readonly health: DeviceHealth | undefined;
+    readonly usage: readonly StatusCondition[];
+  },
 ): DeviceStatus {
   const own = topology.cpus.filter(({ cpu }) => cpus.has(cpu));
   const besides = sharesPool ? '; its container runs on the shared CPUs, too' : '';
@@ -72,20 +81,25 @@ function describeAssignment(
       },
       judgeAlignment(cpus, topology),
       judgeDrifted(health),
+      ...usage,
     ],
   };
 }
 
-/** What a prepared claim's status tells: which CPUs each device gave, and how they lie. Administrative access takes none. */
+/**
+ * What a prepared claim's status tells: which CPUs each device gave, how they lie, and how containers use them (`usage`, for each
+ * device alike). Administrative access takes none.
+ */
 export function describeClaimStatus(
   claim: PreparedClaim,
   topology: CpuTopology,
   health: readonly DeviceHealth[],
+  usage: readonly StatusCondition[] = [],
 ): DeviceStatus[] {
   return claim.assignments
     .filter(({ cpus }) => !cpus.isEmpty)
     .map((one) => {
       const ofDevice = health.find(({ deviceName }) => deviceName === one.device);
-      return describeAssignment(one, claim, { topology, health: ofDevice });
+      return describeAssignment(one, claim, { topology, health: ofDevice, usage });
     });
 }

@@ -17,6 +17,8 @@ export interface ContainerFacts {
   readonly mems: string;
   /** Its first process as the host numbers it; undefined before it runs. */
   readonly pid: number | undefined;
+  /** Its `resources.requests.cpu` in thousandths; undefined when it has none. */
+  readonly requestedMillis: number | undefined;
   /** Where its cgroup is, as the runtime says it: a path, or "slice:prefix:name" under systemd; "" when it does not say. */
   readonly cgroupsPath: string;
 }
@@ -67,6 +69,8 @@ export interface DecidedContainer extends ContainerPlace {
   readonly cpus: CpuSet;
   /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
   readonly exclusive: CpuSet | undefined;
+  /** Whether it runs on the shared CPUs because its claims ask for them besides. */
+  readonly sharesPool: boolean;
 }
 
 /** "namespace/pod/container", as messages name a container. */

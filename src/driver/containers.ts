@@ -168,8 +168,13 @@ export class Containers {
     if (container && pid > 0) container.facts = { ...container.facts, pid };
   }
 
-  /** Somebody changes the container's resources: its cpuset is stated again, whatever they ask for. */
-  update(id: string): readonly CpusetUpdate[] {
+  /**
+   * Somebody changes the container's resources: its cpuset is stated again, whatever they ask for.
+   * @param requestedMillis the new request; undefined when it stays.
+   */
+  update(id: string, requestedMillis?: number): readonly CpusetUpdate[] {
+    const container = this.#followed.get(id);
+    if (container && requestedMillis !== undefined) container.facts = { ...container.facts, requestedMillis };
     this.forgetTold(id);
     return this.takeDueUpdates();
   }
@@ -277,8 +282,14 @@ export class Containers {
   }
 
   #describe({ facts, placement }: FollowedContainer, pool: CpuSet): DecidedContainer {
-    const exclusive = placement.kind === 'exclusive' ? placement.cpus : undefined;
-    return { facts, cpus: this.#cpusOf(placement, pool), memoryNodes: memoryNodesOf(placement), exclusive };
+    const grant = placement.kind === 'exclusive' ? placement : undefined;
+    return {
+      facts,
+      cpus: this.#cpusOf(placement, pool),
+      memoryNodes: memoryNodesOf(placement),
+      exclusive: grant?.cpus,
+      sharesPool: grant?.sharesPool ?? false,
+    };
   }
 
   /** The claims that a container's environment names, as people know them. */

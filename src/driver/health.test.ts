@@ -22,6 +22,7 @@ const container: ContainerFacts = {
   env: ['DRA_CPUSET_a=2-3'],
   cpus: '2-3',
   mems: '',
+  requestedMillis: undefined,
   pid: 7,
   cgroupsPath: '',
 };

@@ -199,6 +199,26 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
     assert.equal(String((await waitForClaim(cluster, 'poller')).cpus), String(own));
   });
 
+  it('P17: a container that asks for another number of CPUs than its claim gives is told of in events and the claim’s status', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    const request = (cpu: string) => ({
+      containers: [{ name: 'main', image: 'busybox', resources: { requests: { cpu }, claims: [{ name: 'cpus' }] } }],
+    });
+    await createClaimedPod(cluster, 'greedy', 2, request('4'));
+    await createClaimedPod(cluster, 'right', 2, request('2'));
+    await waitForWarning(cluster, 'greedy', 'Container main asks for 4 CPUs and its claims give it 2');
+    const typesOf = async (name: string) => {
+      const { conditions = [] } = (await cluster.api.find('resourceclaims', name))?.status?.devices?.[0] ?? {};
+      return conditions.map(({ type }) => type);
+    };
+    await waitFor('the status of claim greedy', async () => (await typesOf('greedy')).includes('Mismatched'));
+    assert.deepEqual(await typesOf('right'), ['Ready', 'Aligned', 'Drifted']);
+    await replaceDriver(cluster);
+    await waitFor('the new driver’s look', async () => (await typesOf('greedy')).includes('Mismatched'));
+    const counts = (await cluster.node.call({ do: 'countRequests' })) as Record<string, number>;
+    assert.ok((counts['patch resourceclaims/status'] ?? 0) <= 6, JSON.stringify(counts));
+  });
+
   it('T12: whole cores only: the scheduler rounds three CPUs up to two cores', async (t) => {
     const cluster = await startConfigured(t, { config: 'fullPhysicalCores: true\n', nodeArgs });
     await createClaimedPod(cluster, 'db', 3);

@@ -14,6 +14,7 @@ export function containerFacts(id: string, facts: Partial<ContainerFacts> = {}):
     cpus: '',
     mems: '',
     pid: 4711,
+    requestedMillis: undefined,
     cgroupsPath: '',
     ...facts,
   };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText, type Log } from '../../lib/log.ts';
 import type { Container, ContainerState, Pod, ResourceStatus } from '../apiserver/object-types.ts';
+import { parseQuantity } from '../apiserver/quantity.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import type { ContainerStatus, SandboxStatus } from '../runtime/container.ts';
@@ -36,6 +37,17 @@ export interface PodWorkerOptions {
 const ORPHAN_GRACE_SECONDS = 1;
 
 const ENDED = new Set(['Succeeded', 'Failed']);
+
+/** The kernel's weight of a CPU and the least there is, which no request has (kubelet 1.37, cm/helpers). */
+const SHARES_PER_CPU = 1_024;
+const SHARES_MIN = 2;
+const NANOS_PER_CPU = 10n ** 9n;
+
+/** The weight that a container's request, or its limit in place of one, amounts to. */
+function toCpuShares({ requests, limits }: NonNullable<Container['resources']> = {}): number {
+  const { nanos = 0n } = parseQuantity(requests?.['cpu'] ?? limits?.['cpu'] ?? '') ?? {};
+  return Math.max(SHARES_MIN, Number((nanos * BigInt(SHARES_PER_CPU)) / NANOS_PER_CPU));
+}
 
 /** The newest container of each name. */
 function newestOf(containers: readonly ContainerStatus[]): Map<string, ContainerStatus> {
@@ -217,7 +229,7 @@ export class PodWorker {
   }
 
   #configOf(pod: Pod, container: Container) {
-    const { name, image = '', command = [], args = [], env = [] } = container;
+    const { name, image = '', command = [], args = [], env = [], resources } = container;
     const devices = this.#options.claims.devicesOf(pod, container);
     const cdiDeviceIds = [...new Set(devices.flatMap(({ device }) => device.cdiDeviceIds))];
     return {
@@ -226,6 +238,7 @@ export class PodWorker {
       command: command.length === 0 ? [] : [...command, ...args],
       env: env.map((entry) => `${entry.name}=${entry.value ?? ''}`),
       cdiDeviceIds,
+      cpuShares: toCpuShares(resources),
     };
   }
 

@@ -24,6 +24,8 @@ export interface ContainerConfig {
   readonly cpusetCpus?: string;
   /** A Linux list of NUMA nodes the kubelet asks for, as its Memory Manager does; "" for none. */
   readonly cpusetMems?: string;
+  /** The weight of its CPU time, 1024 a CPU (cgroup v1 cpu.shares); not set by default. */
+  readonly cpuShares?: number;
   /** Which of the containers of this name in the pod it is, 0 for the first and by default. */
   readonly attempt?: number;
 }

@@ -151,7 +151,7 @@ export class Runtime {
         state: 'created',
         cpus: config.cpusetCpus ?? '',
         mems: config.cpusetMems ?? '',
-        cpuShares: undefined,
+        cpuShares: config.cpuShares,
         launched: undefined,
         startedAtMs: undefined,
         finishedAtMs: undefined,
