@@ -58,6 +58,7 @@ export function createPinning(
     nriSocketPath: config.nriSocket,
     hostRoot: config.hostRoot,
     unsolicitedUpdates: config.unsolicitedUpdates,
+    ownPodUid: config.podUid,
     findClaim: api.findClaim,
     specs: foundation.specs,
     log: logger.forModule('driver'),

@@ -35,6 +35,7 @@ export interface PinningOptions extends CreationListeners {
   readonly nriSocketPath: string;
   /** Where the host's /proc and /sys are seen. */
   readonly hostRoot: string;
+  readonly ownPodUid?: string | undefined;
   readonly unsolicitedUpdates: UnsolicitedUpdates;
   readonly findClaim: AdoptionPorts['findClaim'];
   readonly specs: AdoptionPorts['specs'];
@@ -77,6 +78,7 @@ export class Pinning {
     this.containers = new Containers(ledger, log, {
       findMemoryNodes: (cpus) => findMemoryNodes(options.machine().topology, cpus),
       onFinding,
+      ownPodUid: options.ownPodUid,
     });
     this.#pusher = new UpdatePusher(this.containers, {
       send: async (updates) => (await this.#plugin.updateContainers(toMessages(updates))).kind,

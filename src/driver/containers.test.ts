@@ -30,6 +30,7 @@ function newNode({
   const containers = new Containers(ledger, silentLog, {
     findMemoryNodes: (list) => findMemoryNodes(machine, list),
     onFinding: (finding) => findings.push(finding),
+    ownPodUid: 'pod-driver',
   });
   return { ledger, containers, findings };
 }
@@ -148,11 +149,18 @@ test('Containers N7, N8: containers created without the driver are narrowed at S
     containerFacts('malformed', { env: ['DRA_CPUSET_x=abc'] }),
     containerFacts('db', { env: claimEnv('u1', '2-3') }),
     containerFacts('known', { cpus: '0-1,4-7' }),
+    // Nobody missed the driver's own container: there was no driver before it.
+    containerFacts('driver'),
   ]);
-  assert.deepEqual(asText(updates), ['web 0-1,4-7', 'malformed 0-1,4-7', 'db 2-3']);
+  assert.deepEqual(asText(updates), ['web 0-1,4-7', 'malformed 0-1,4-7', 'db 2-3', 'driver 0-1,4-7']);
   assert.deepEqual(findings.sort(), ['confined', 'missed', 'missed', 'missed']);
   ledger.reserve(preparedClaim('u2', '7'));
-  assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-1,4-6', 'malformed 0-1,4-6', 'known 0-1,4-6']);
+  assert.deepEqual(asText(containers.takeDueUpdates()), [
+    'web 0-1,4-6',
+    'malformed 0-1,4-6',
+    'known 0-1,4-6',
+    'driver 0-1,4-6',
+  ]);
 });
 
 test('Containers N14: containers that contradict each other are confined, the others served', () => {

@@ -48,6 +48,8 @@ export interface ContainersPorts {
   /** The NUMA nodes whose memory is local to CPUs; none by default. */
   readonly findMemoryNodes?: (cpus: CpuSet) => NodeSet;
   readonly onFinding?: (finding: SynchronizeFinding) => void;
+  /** UID of the driver's own pod, whose container may well have been created without a driver. */
+  readonly ownPodUid?: string | undefined;
 }
 
 /** A container being followed, and the cpuset the runtime was last told, as `describePlace`; "" when that is not known. */
@@ -79,6 +81,7 @@ export class Containers {
   readonly #log: Log;
   readonly #findMemoryNodes: (cpus: CpuSet) => NodeSet;
   readonly #onFinding: (finding: SynchronizeFinding) => void;
+  readonly #ownPodUid: string | undefined;
   readonly #followed = new Map<string, FollowedContainer>();
   #online: CpuSet | undefined;
   /** CPUs that unverified containers keep. */
@@ -87,12 +90,13 @@ export class Containers {
   constructor(
     ledger: Ledger,
     log: Log,
-    { findMemoryNodes = () => CpuSet.empty, onFinding = () => {} }: ContainersPorts = {},
+    { findMemoryNodes = () => CpuSet.empty, onFinding = () => {}, ownPodUid }: ContainersPorts = {},
   ) {
     this.#ledger = ledger;
     this.#log = log;
     this.#findMemoryNodes = findMemoryNodes;
     this.#onFinding = onFinding;
+    this.#ownPodUid = ownPodUid;
   }
 
   /** Every container that is followed, in the order in which they came. */
@@ -212,7 +216,7 @@ export class Containers {
     this.#kept = CpuSet.empty;
     let missed = 0;
     for (const facts of list) {
-      if (facts.cpus === '') {
+      if (facts.cpus === '' && facts.podUid !== this.#ownPodUid) {
         missed += 1;
         this.#onFinding('missed');
         this.#log.warn('container had been created without the driver', { container: describeContainer(facts) });
