@@ -35,14 +35,20 @@ function baseRequest(request: string): string {
   return request.split('/', 1)[0] ?? request;
 }
 
+/** Folder of all metadata below the plugin's data directory. */
+export const METADATA_FOLDER = 'dra-device-metadata';
+
 /** Folder of a claim's metadata below the plugin's data directory. */
 export function metadataClaimPath({ namespace, name }: Pick<MetadataClaim, 'namespace' | 'name'>): string {
-  return `dra-device-metadata/${namespace}_${name}`;
+  return `${METADATA_FOLDER}/${namespace}_${name}`;
 }
+
+/** Name of a request's metadata file. */
+export const METADATA_FILE = 'metadata.json';
 
 /** A request's metadata file below the plugin's data directory. */
 export function metadataFilePath(claim: MetadataClaim, request: string): string {
-  return `${metadataClaimPath(claim)}/${baseRequest(request)}/metadata.json`;
+  return `${metadataClaimPath(claim)}/${baseRequest(request)}/${METADATA_FILE}`;
 }
 
 /** What the names of a claim's metadata CDI specs begin with. */
@@ -95,11 +101,26 @@ export function formatDeviceMetadata(
   return `${lines.join('\n')}\n`;
 }
 
-/** The UID of the claim that a metadata file was written for; undefined when it does not say. */
-export function parseMetadataUid(text: string): string | undefined {
+/** What is read back of a metadata file. */
+export interface ReadMetadata {
+  /** UID of the claim that it was written for. */
+  readonly uid: string;
+  /** The devices' attributes, in the order of the file. */
+  readonly attributes: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface MetadataDocument {
+  readonly metadata?: { readonly uid?: unknown };
+  readonly requests?: readonly { readonly devices?: readonly { readonly attributes?: Record<string, unknown> }[] }[];
+}
+
+/** Reads a metadata file back; undefined when it does not say for which claim it was written, as after a power cut. */
+export function parseDeviceMetadata(text: string): ReadMetadata | undefined {
   try {
-    const { metadata } = JSON.parse(text.split('\n', 1)[0] ?? '') as { metadata?: { uid?: unknown } };
-    return typeof metadata?.uid === 'string' ? metadata.uid : undefined;
+    const { metadata, requests = [] } = JSON.parse(text.split('\n', 1)[0] ?? '') as MetadataDocument;
+    const devices = requests.flatMap((request) => request.devices ?? []);
+    if (typeof metadata?.uid !== 'string') return undefined;
+    return { uid: metadata.uid, attributes: devices.map(({ attributes = {} }) => attributes) };
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
     throw error;

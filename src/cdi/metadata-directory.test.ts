@@ -117,3 +117,12 @@ test('MetadataDirectory.write leaves no half a file when it fails, and none to b
   const text = await readFile(join(dataDirectory, 'dra-device-metadata/shop_db-cpus-x7k2p/cpus/metadata.json'), 'utf8');
   assert.equal(text.trim().split('\n').length, 2);
 });
+
+test('MetadataDirectory.readAll R3: finds what was written after the CDI directory was emptied', async (context) => {
+  const { dataDirectory, cdiDirectory, metadata } = await openDirectory(context);
+  assert.deepEqual(await metadata.readAll(), []);
+  await metadata.write(CLAIM, [{ request: 'cpus', devices: DEVICES }]);
+  await rm(cdiDirectory, { recursive: true });
+  await writeFile(join(dataDirectory, 'dra-device-metadata/metadata.json'), '{"metadata":');
+  assert.deepEqual(await metadata.readAll(), [{ uid: 'uid-1', attributes: [DEVICES[0]?.attributes] }]);
+});

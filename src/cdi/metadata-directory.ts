@@ -1,16 +1,19 @@
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import {
   type DeviceMetadata,
   formatDeviceMetadata,
   formatMetadataSpec,
+  METADATA_FOLDER,
   type MetadataClaim,
   metadataClaimPath,
+  METADATA_FILE,
   metadataFilePath,
   metadataSpecFileName,
   metadataSpecPrefix,
-  parseMetadataUid,
+  parseDeviceMetadata,
+  type ReadMetadata,
 } from './device-metadata.ts';
 
 /** Where metadata goes. */
@@ -43,7 +46,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
 
 /**
  * What containers are told of their devices (KEP-5304): a file per claim and request, and a CDI spec per file that mounts it.
- * Paths are those of Kubernetes' Go helper. Nothing here is needed to recover a claim, so that nothing is synced.
+ * Paths are those of Kubernetes' Go helper. Nothing here is needed to recover a claim, so that nothing is synced; but the files
+ * outlive a reboot, which the CDI specs do not.
  */
 export class MetadataDirectory {
   readonly #options: MetadataDirectoryOptions;
@@ -85,12 +89,21 @@ export class MetadataDirectory {
     await this.#perFolder.run(metadataClaimPath(claim), () => this.#removeFiles(claim));
   }
 
+  /** Every file that can be read, in no order; files of claims that are gone may be among them. */
+  async readAll(): Promise<ReadMetadata[]> {
+    const folder = join(this.#options.dataDirectory, METADATA_FOLDER);
+    const names = await readdir(folder, { recursive: true }).catch(() => []);
+    const files = names.filter((name) => basename(name) === METADATA_FILE);
+    const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
+    return texts.flatMap((text) => parseDeviceMetadata(text) ?? []);
+  }
+
   /** The folder has the claim's name, so that only the files tell whose they are. */
   async #removeFiles(claim: Omit<MetadataClaim, 'podClaimName'>): Promise<void> {
     const folder = join(this.#options.dataDirectory, metadataClaimPath(claim));
     for (const request of await readdir(folder).catch(() => [])) {
-      const text = await readFile(join(folder, request, 'metadata.json'), 'utf8').catch(() => '');
-      const owner = parseMetadataUid(text);
+      const text = await readFile(join(folder, request, METADATA_FILE), 'utf8').catch(() => '');
+      const owner = parseDeviceMetadata(text)?.uid;
       if (owner === undefined || owner === claim.uid) await rm(join(folder, request), { recursive: true, force: true });
     }
     await rmdir(folder).catch(() => undefined);

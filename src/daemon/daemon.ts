@@ -1,4 +1,5 @@
 import { ClaimUsage } from '../driver/claim-usage.ts';
+import { readMetadataCpus } from '../driver/earlier-cpus.ts';
 import type { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
 import { ReplaceableClaimHandler } from '../kubelet/replaceable-handler.ts';
 import { chooseSocketPaths } from '../kubelet/socket-paths.ts';
@@ -14,6 +15,7 @@ import { readMetricsState } from './http-routes.ts';
 import {
   createClaimService,
   createKubeletPlugin,
+  createMetadataDirectory,
   createPinning,
   createPreflight,
   type DaemonOptions,
@@ -125,7 +127,19 @@ async function startParts(
     usageOf: (uid) => usage.conditionsOf(uid),
     setStatus: (claim, devices) => api.statuses.set(claim, devices),
   });
-  const claims = createClaimService(options, foundation, { api, metrics, pinning, health, usage, paths });
+  const metadata = createMetadataDirectory(options, paths);
+  const earlier = readMetadataCpus((await metadata.readAll()).filter(({ uid }) => !foundation.ledger.find(uid)));
+  if (earlier.size > 0)
+    logger.forModule('driver').info('claims had CPUs before, which are kept for them', { claims: earlier.size });
+  const claims = createClaimService(options, foundation, {
+    api,
+    metrics,
+    pinning,
+    health,
+    usage,
+    metadata,
+    earlier,
+  });
   const handler = new ReplaceableClaimHandler(claims);
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
   let publish = () => {};

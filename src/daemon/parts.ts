@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../cdi/metadata-directory.ts';
 import type { Config } from '../config/config.ts';
+import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
 import { type Advice, adviseOnRequest } from '../driver/advice.ts';
 import { ClaimService } from '../driver/claim-service.ts';
@@ -92,9 +93,18 @@ export function describeRuntime({ name, version: release, nriVersion = 'unknown'
   return `${name} ${release}, NRI ${nriVersion}`;
 }
 
+/** Where containers are told of their devices. */
+export function createMetadataDirectory({ config }: DaemonOptions, paths: SocketPaths): MetadataDirectory {
+  return new MetadataDirectory({
+    driverName: DRIVER_NAME,
+    dataDirectory: dirname(paths.endpoint),
+    cdiDirectory: config.cdiDirectory,
+  });
+}
+
 /** The half that faces the kubelet's claims, and who hears what became of each. */
 export function createClaimService(
-  { logger, config }: DaemonOptions,
+  { logger }: DaemonOptions,
   foundation: Foundation,
   parts: {
     api: ApiSide;
@@ -102,10 +112,12 @@ export function createClaimService(
     pinning: Pinning;
     health: HealthMonitor;
     usage: ClaimUsage;
-    paths: SocketPaths;
+    metadata: MetadataDirectory;
+    /** CPUs that claims had before a reboot, by UID. */
+    earlier: ReadonlyMap<string, CpuSet>;
   },
 ): ClaimService {
-  const { api, metrics, pinning, health, usage, paths } = parts;
+  const { api, metrics, pinning, health, usage, metadata, earlier } = parts;
   const reporter: ClaimReporter = {
     prepared: (claim, pods) => {
       health.reportClaims([claim]);
@@ -121,11 +133,8 @@ export function createClaimService(
     machine: () => foundation.machine,
     fetchClaim: api.fetchClaim,
     specs: foundation.specs,
-    metadata: new MetadataDirectory({
-      driverName: DRIVER_NAME,
-      dataDirectory: dirname(paths.endpoint),
-      cdiDirectory: config.cdiDirectory,
-    }),
+    metadata,
+    earlier,
     whenPinning: () => pinning.whenPinning(),
     usesClaim: (uid) => pinning.containers.usesClaim(uid),
     observe: createClaimObserver(logger.forModule('claims'), metrics, reporter),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { formatDeviceMetadata, parseDeviceMetadata } from '../cdi/device-metadata.ts';
 import { formatClaimSpec, parseClaimSpec } from '../cdi/spec.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
@@ -9,6 +10,7 @@ import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { describeClaimStatus } from './claim-status.ts';
 import { Containers } from './containers.ts';
+import { readMetadataCpus } from './earlier-cpus.ts';
 import { recoverClaims } from './recover.ts';
 import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';
 
@@ -309,9 +311,50 @@ test('ClaimService.prepare R3: gives claims the CPUs they had before a reboot, i
     assert.equal(await after.prepareError(uid), '');
     assert.equal(after.files.get(uid)?.cpus, before.files.get(uid)?.cpus);
   }
-  assert.deepEqual(after.files.get('b')?.assignments?.[0]?.why, [
-    'The claim had these CPUs before, as its status tells.',
+  assert.deepEqual(after.files.get('b')?.assignments?.[0]?.why, ['The claim had these CPUs before.']);
+});
+
+test('ClaimService.prepare R3: a new claim leaves others the CPUs they had before a reboot, unless it needs them', async () => {
+  const earlier = new Map([
+    ['a', CpuSet.of(0, 8)],
+    ['gone', CpuSet.of(1, 9)],
   ]);
+  const after = withClaims({ a: '2', big: '11', late: '2', new: '2' }, { earlier });
+  await after.prepare('new', 'a');
+  assert.deepEqual([after.files.get('new')?.cpus, after.files.get('a')?.cpus], ['2,10', '0,8']);
+  assert.equal(await after.prepareError('big'), '', 'with one of those');
+  await after.service.unprepare([referenceTo('big'), referenceTo('gone')]);
+  await after.prepare('late');
+  assert.equal(after.files.get('late')?.cpus, '1,9', 'nobody is waited for any more');
+});
+
+test('ClaimService.prepare R3: CPUs are kept for claims of before a reboot for ten minutes', async () => {
+  const after = withClaims({ early: '2', late: '2' }, { earlier: new Map([['a', CpuSet.of(0, 8)]]) });
+  after.passTime(599_000);
+  await after.prepare('early');
+  after.passTime(2_000);
+  await after.prepare('late');
+  assert.deepEqual([after.files.get('early')?.cpus, after.files.get('late')?.cpus], ['1,9', '0,8']);
+});
+
+test('readMetadataCpus R3: reads back what containers were told, and nothing of a damaged file', async () => {
+  const before = withClaims({ a: '4' });
+  before.objects.set(
+    'split',
+    allocatedClaim('split', [
+      { device: NUMA, cpus: '2', request: 'one', shareID: 's1' },
+      { device: NUMA, cpus: '1', request: 'two', shareID: 's2' },
+    ]),
+  );
+  await before.prepare('a', 'split');
+  const texts = [...before.metadata].flatMap(([uid, requests]) =>
+    requests.map((one) => formatDeviceMetadata('dra.cpu', { ...referenceTo(uid), podClaimName: undefined }, one)),
+  );
+  const files = ['', '{}', ...texts].flatMap((text) => parseDeviceMetadata(text) ?? []);
+  assert.deepEqual(
+    [...readMetadataCpus(files)].map(([uid, cpus]) => [uid, String(cpus)]),
+    ['a', 'split'].map((uid) => [uid, before.files.get(uid)?.cpus]),
+  );
 });
 
 test('ClaimService.prepare R3: chooses anew where the CPUs of the status cannot be had or are of another allocation', async () => {

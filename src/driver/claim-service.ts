@@ -9,7 +9,7 @@ import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
-import { readEarlierCpus } from './earlier-cpus.ts';
+import { AwaitedClaims, readEarlierCpus } from './earlier-cpus.ts';
 import type { Machine } from './machine.ts';
 import { ReleaseWaiter } from './release-waiter.ts';
 
@@ -52,6 +52,8 @@ export interface ClaimServicePorts {
    * might hold the very CPUs it would get.
    */
   readonly whenPinning: () => Promise<string | undefined>;
+  /** CPUs that claims without a spec file had before, by UID, as far as files tell that outlive a reboot. */
+  readonly earlier?: ReadonlyMap<string, CpuSet>;
   /** Whether a container that the runtime has names the claim. */
   readonly usesClaim: (uid: string) => boolean;
   /** Told what became of each claim, after the fact. */
@@ -140,12 +142,14 @@ export class ClaimService {
   readonly #ports: ClaimServicePorts;
   readonly #perClaim = new KeyedQueue();
   readonly #releases: ReleaseWaiter;
+  readonly #awaited: AwaitedClaims;
   #isClosed = false;
 
   constructor(ledger: Ledger, ports: ClaimServicePorts) {
     this.#ledger = ledger;
     this.#ports = ports;
     this.#releases = new ReleaseWaiter(ledger, ports, RELEASE_TIMEOUT_MS);
+    this.#awaited = new AwaitedClaims(ports.earlier ?? new Map(), ports.now());
   }
 
   /**
@@ -261,7 +265,8 @@ export class ClaimService {
     if (found && !isSameAllocation(found, claim)) await this.#endEarlierAllocation(found, claim);
     if (claim.devices.length === 0) return [];
     const adopted = this.#ledger.find(claim.uid);
-    const earlier = readEarlierCpus(fetched.value, claim, this.#ports.machine().driverName);
+    const told = readEarlierCpus(fetched.value, claim, this.#ports.machine().driverName);
+    const earlier = told ?? this.#awaited.cpusOf(claim.uid);
     const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim, earlier)));
     const isNew = adopted === undefined;
     await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
@@ -315,8 +320,10 @@ export class ClaimService {
    */
   #decide(claim: Claim, earlier: CpuSet | undefined): PreparedClaim {
     this.#checkOpen('prepare', claim);
-    const prepared = this.#chooseAgain(claim, earlier) ?? this.#choose(claim, this.#ledger.free);
+    const prepared =
+      this.#chooseAgain(claim, earlier) ?? this.#chooseBeside(claim) ?? this.#choose(claim, this.#ledger.free);
     this.#ledger.reserve(prepared);
+    this.#awaited.forget(claim.uid);
     return prepared;
   }
 
@@ -326,8 +333,21 @@ export class ClaimService {
     try {
       const prepared = this.#choose(claim, earlier);
       if (!prepared.cpus.equals(earlier)) return undefined;
-      const why = ['The claim had these CPUs before, as its status tells.'];
+      const why = ['The claim had these CPUs before.'];
       return { ...prepared, assignments: prepared.assignments.map((assignment) => ({ ...assignment, why })) };
+    } catch (error) {
+      if (error instanceof ClaimError) return undefined;
+      throw error;
+    }
+  }
+
+  /** CPUs that no claim had which is still to be prepared again after a reboot, if there are enough. */
+  #chooseBeside(claim: Claim): PreparedClaim | undefined {
+    const { free } = this.#ledger;
+    const others = this.#awaited.awaitedBeside(claim.uid, this.#ports.now());
+    if (!others.intersects(free)) return undefined;
+    try {
+      return this.#choose(claim, free.difference(others));
     } catch (error) {
       if (error instanceof ClaimError) return undefined;
       throw error;
@@ -387,6 +407,7 @@ export class ClaimService {
     this.#checkOpen('unprepare', reference);
     await this.#ports.specs.remove(reference.uid);
     await this.#ports.metadata.remove(reference);
+    this.#awaited.forget(reference.uid);
     const released = this.#release(reference.uid);
     this.#ports.observe({ kind: 'unprepared', reference, released });
   }

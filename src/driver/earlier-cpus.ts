@@ -1,3 +1,4 @@
+import type { ReadMetadata } from '../cdi/device-metadata.ts';
 import type { AllocatedDevice, Claim } from '../claims/claim.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
@@ -32,4 +33,51 @@ export function readEarlierCpus(object: unknown, claim: Claim, driverName: strin
     .filter(({ adminAccess }) => !adminAccess)
     .map((device) => parseList(asObject(entries.find((entry) => isOf(entry, device))?.['data'])['cpuset']));
   return sets.every((cpus) => cpus !== undefined) ? CpuSet.unionOf(sets) : undefined;
+}
+
+/**
+ * What the files that containers are told their devices by (describe-devices.ts) have of CPUs, by the claim's UID. They outlive a
+ * reboot, but not each of their claims does.
+ */
+export function readMetadataCpus(files: readonly ReadMetadata[]): Map<string, CpuSet> {
+  const found = new Map<string, CpuSet>();
+  for (const { uid, attributes } of files) {
+    const sets = attributes.flatMap((one) => parseList(asObject(one['dra.cpu/cpuset'])['string']) ?? []);
+    const cpus = CpuSet.unionOf([found.get(uid) ?? CpuSet.empty, ...sets]);
+    if (!cpus.isEmpty) found.set(uid, cpus);
+  }
+  return found;
+}
+
+/**
+ * How long CPUs are left to claims that had them before, in milliseconds. The kubelet prepares the claims of all its pods anew as
+ * soon as it is up; one that it does not is gone.
+ */
+const AWAITED_MS = 600_000;
+
+/** Claims that had CPUs before the node was started anew, and are expected to be prepared again. */
+export class AwaitedClaims {
+  readonly #cpus: Map<string, CpuSet>;
+  readonly #endMs: number;
+
+  constructor(cpus: ReadonlyMap<string, CpuSet>, nowMs: number) {
+    this.#cpus = new Map(cpus);
+    this.#endMs = nowMs + AWAITED_MS;
+  }
+
+  /** The CPUs that a claim had. */
+  cpusOf(uid: string): CpuSet | undefined {
+    return this.#cpus.get(uid);
+  }
+
+  /** CPUs that other claims had; a new one had better take others. */
+  awaitedBeside(uid: string, nowMs: number): CpuSet {
+    if (nowMs > this.#endMs) this.#cpus.clear();
+    return CpuSet.unionOf([...this.#cpus].filter(([other]) => other !== uid).map(([, cpus]) => cpus));
+  }
+
+  /** The claim is prepared, or will never be. */
+  forget(uid: string): void {
+    this.#cpus.delete(uid);
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Log } from '../lib/log.ts';
@@ -93,6 +93,17 @@ export class EmbeddedNode {
       await node.stop();
       throw error;
     }
+  }
+
+  /** What a reboot of the machine does: containers are gone, and so is what lies below /run; the API server is elsewhere. */
+  async reboot(): Promise<void> {
+    await this.kubelet.stop();
+    await this.runtime.stop();
+    for (const name of await readdir(this.addresses.cdiDirectory)) {
+      await rm(join(this.addresses.cdiDirectory, name), { recursive: true });
+    }
+    await this.runtime.start();
+    await this.kubelet.start();
   }
 
   /** Ends every container and everything that listens. May be called twice. */

@@ -14,7 +14,9 @@ export type NodeCommand =
         | 'stopRuntime'
         | 'startRuntime'
         | 'pauseApiServer'
-        | 'resumeApiServer';
+        | 'resumeApiServer'
+        /** Kill the driver first: the machine does not stop it. */
+        | 'reboot';
     }
   /** While images are withheld claims are prepared but no container is created. */
   | { readonly do: 'withholdImages' | 'deliverImages' }
@@ -92,6 +94,8 @@ export async function runNodeCommand(node: EmbeddedNode, command: NodeCommand, w
       return apiServer.pause();
     case 'resumeApiServer':
       return apiServer.resume();
+    case 'reboot':
+      return node.reboot();
     case 'withholdImages':
       kubelet.areImagesThere = false;
       return undefined;

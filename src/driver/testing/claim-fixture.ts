@@ -48,7 +48,15 @@ export class ClaimFixture {
     mode = { kind: 'grouped', groupBy: 'numanode' },
     reserved = CpuSet.empty,
     options = {},
-  }: { topology?: CpuTopology; mode?: DeviceMode; reserved?: CpuSet; options?: DeviceOptions } = {}) {
+    earlier = new Map(),
+  }: {
+    topology?: CpuTopology;
+    mode?: DeviceMode;
+    reserved?: CpuSet;
+    options?: DeviceOptions;
+    /** What claims had before a reboot, by UID. */
+    earlier?: ReadonlyMap<string, CpuSet>;
+  } = {}) {
     const devices = enumerateDevices(topology, mode, reserved, options);
     this.ledger = new Ledger(devices);
     const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
@@ -77,6 +85,7 @@ export class ClaimFixture {
         },
         remove: async ({ uid }) => void this.metadata.delete(uid),
       },
+      earlier,
       whenPinning: () => this.whenPinning(),
       usesClaim: (uid) => this.usesClaim(uid),
       observe: (event) => void this.events.push(event),
