@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { ClaimUsage } from '../driver/claim-usage.ts';
 import { readMetadataCpus } from '../driver/earlier-cpus.ts';
 import type { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
@@ -116,7 +117,9 @@ async function startParts(
   };
   const holder = await takeNode(options, { paths, leave, onAbandoned });
   base.push(() => holder.release());
-  const foundation = await loadFoundation(config, machine, logger.forModule('driver'));
+  const namesPath = join(dirname(paths.endpoint), 'device-names.json');
+  const foundation = await loadFoundation(config, machine, { namesPath, log: logger.forModule('driver') });
+  base.push(() => foundation.names.idle());
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
   const usage = new ClaimUsage({ judgesRequests: !config.publishNodeAllocatableResourceMapping });

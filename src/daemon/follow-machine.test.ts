@@ -10,17 +10,20 @@ import { readTopologyFrom } from '../sysfs/read-topology.ts';
 import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';
 import { describeMachine } from '../simulator/machine-tree.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
+import { DeviceNames } from './device-names.ts';
 import { followMachine } from './follow-machine.ts';
 import { toMachine } from './read-machine.ts';
 
 /** Four cores of two threads that are followed, and what sets their online CPUs. */
-function follow(config: Config) {
+async function follow(config: Config) {
   const described = describeMachine(smtMachine({ cores: 4 }));
   const files = new Map(described.files);
   const sysfs = openMemorySysfs({ files, links: described.links });
-  const machine = toMachine(config, readTopologyFrom(sysfs, { hostRoot: '/', pcieRoots: true }));
+  const names = await DeviceNames.open('/dev/null/device-names.json', config, silentLog);
+  const machine = names.restore(toMachine(config, readTopologyFrom(sysfs, { hostRoot: '/', pcieRoots: true })), []);
   const ledger = new Ledger(machine.devices);
-  const foundation = { machine, overlay: undefined, ledger, specs: new SpecDirectory('/nonexistent'), damagedFiles: 0 };
+  const specs = new SpecDirectory('/nonexistent');
+  const foundation = { machine, overlay: undefined, ledger, specs, names, damagedFiles: 0 };
   let poll = () => {};
   const seen = { changes: 0 };
   const end = followMachine({
@@ -44,7 +47,7 @@ function follow(config: Config) {
 }
 
 test('followMachine keeps CPUs that go offline from new claims, and gives them again when they are back', async () => {
-  const { foundation, ledger, seen, setOnline, poll, end } = follow((await parse({})).config);
+  const { foundation, ledger, seen, setOnline, poll, end } = await follow((await parse({})).config);
   ledger.reserve(preparedClaim('u1', '2-3'));
   poll();
   assert.equal(seen.changes, 0);
@@ -60,7 +63,7 @@ test('followMachine keeps CPUs that go offline from new claims, and gives them a
 
 test('followMachine gives claims no CPU while too few are online for sharedPoolMinCPUs, least of all offline ones', async () => {
   const { config } = await parse({});
-  const { foundation, ledger, seen, setOnline } = follow({ ...config, sharedPoolMinCpus: 4 });
+  const { foundation, ledger, seen, setOnline } = await follow({ ...config, sharedPoolMinCpus: 4 });
   ledger.reserve(preparedClaim('u1', '2,6'));
   setOnline('0,2,4,6');
   assert.deepEqual([seen.changes, foundation.machine.topology.online.toString()], [1, '0,2,4,6']);
@@ -73,7 +76,7 @@ test('followMachine gives claims no CPU while too few are online for sharedPoolM
 
 test('followMachine keeps the names of single CPUs while others are offline', async () => {
   const { config } = await parse({});
-  const { foundation, setOnline } = follow({ ...config, deviceMode: { kind: 'individual' } });
+  const { foundation, setOnline } = await follow({ ...config, deviceMode: { kind: 'individual' } });
   const namesOf = () => foundation.machine.devices.devices.map(({ name, cpus }) => `${name} is ${cpus}`).join(', ');
   const all = namesOf();
   assert.equal(

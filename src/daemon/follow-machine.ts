@@ -1,5 +1,4 @@
 import type { Config } from '../config/config.ts';
-import { keepNames } from '../devices/device.ts';
 import { DeviceError } from '../devices/keep-shared.ts';
 import type { Machine } from '../driver/machine.ts';
 import { errorText, type Log } from '../lib/log.ts';
@@ -36,18 +35,11 @@ function findMachine(config: Config, topology: CpuTopology, log: Log): Machine {
  * @returns ends it; may be called twice.
  */
 export function followMachine({ config, foundation, onChange, log, watch }: FollowMachineOptions): () => void {
-  const names = new Map<number, string>();
-  const note = ({ devices }: Machine) => {
-    for (const { name, cpus } of devices.devices) for (const cpu of cpus.toArray()) names.set(cpu, name);
-  };
-  note(foundation.machine);
   return watchTopology({
     read: topologyOptions(config, foundation.overlay),
     known: foundation.machine.topology,
     onChange: (topology, before) => {
-      const machine = findMachine(config, topology, log);
-      foundation.machine = { ...machine, devices: keepNames(machine.devices, names) };
-      note(foundation.machine);
+      foundation.machine = foundation.names.keep(findMachine(config, topology, log));
       foundation.ledger.resupply(foundation.machine.devices);
       log.warn('online CPUs have changed', {
         online: topology.online.toString(),

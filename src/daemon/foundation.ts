@@ -5,6 +5,7 @@ import type { Machine } from '../driver/machine.ts';
 import { recoverClaims } from '../driver/recover.ts';
 import type { Log } from '../lib/log.ts';
 import type { SysfsOverlay } from '../sysfs/overlay.ts';
+import { DeviceNames } from './device-names.ts';
 import { readMachine, readOverlay } from './read-machine.ts';
 
 /** What is known before any peer can call: the machine, and the claims that were prepared before. */
@@ -15,6 +16,7 @@ export interface Foundation {
   readonly overlay: SysfsOverlay | undefined;
   readonly ledger: Ledger;
   readonly specs: SpecDirectory;
+  readonly names: DeviceNames;
   /** Spec files that could not be read. */
   readonly damagedFiles: number;
 }
@@ -31,17 +33,25 @@ export async function loadMachine(config: Config): Promise<ConfiguredMachine> {
   return { machine: readMachine(config, overlay), overlay };
 }
 
-/** Reads the claims that were prepared before. @throws SpecDirectoryError when there is no place to keep them. */
+/**
+ * Reads the claims that were prepared before, and the names that devices had, from `namesPath`.
+ * @throws SpecDirectoryError when there is no place to keep claims.
+ */
 export async function loadFoundation(
   config: Config,
-  { machine, overlay }: ConfiguredMachine,
-  log: Log,
+  { machine: unnamed, overlay }: ConfiguredMachine,
+  { namesPath, log }: { readonly namesPath: string; readonly log: Log },
 ): Promise<Foundation> {
-  const { topology, devices } = machine;
-  const ledger = new Ledger(devices, config);
+  const { topology } = unnamed;
+  const ledger = new Ledger(unnamed.devices, config);
   const specs = new SpecDirectory(config.cdiDirectory);
   const checkpoint = await specs.readAll();
   recoverClaims(checkpoint, ledger, log);
+  const names = await DeviceNames.open(namesPath, config, log);
+  const machine = names.restore(
+    unnamed,
+    ledger.claims.flatMap(({ assignments }) => assignments),
+  );
   const { reservedInUse } = ledger;
   if (!reservedInUse.isEmpty) {
     log.warn('reserved CPUs are held by claims from before, and are set aside when these end', {
@@ -58,8 +68,8 @@ export async function loadFoundation(
   }
   log.info('topology read', {
     cpus: topology.online.toString(),
-    devices: devices.devices.map(({ name }) => name),
+    devices: machine.devices.devices.map(({ name }) => name),
     problems: topology.problems.length,
   });
-  return { machine, overlay, ledger, specs, damagedFiles: checkpoint.damaged.length };
+  return { machine, overlay, ledger, specs, names, damagedFiles: checkpoint.damaged.length };
 }

@@ -6,7 +6,7 @@ import type { CpuTopology } from '../topology/topology.ts';
 import { newCluster, slice } from '../simulator/apiserver/testing/cluster.ts';
 import { allocateClaims } from '../simulator/scheduler/allocate.ts';
 import { exactly, problemOf } from '../simulator/scheduler/testing/problems.ts';
-import { type DeviceMode, enumerateDevices, keepNames } from './device.ts';
+import { type DeviceMode, enumerateDevices } from './device.ts';
 import { toSliceDevice } from './slice-device.ts';
 
 const grouped = (groupBy: 'numanode' | 'socket' | 'machine' | 'l3cache'): DeviceMode => ({ kind: 'grouped', groupBy });
@@ -314,19 +314,4 @@ test('toSliceDevice leaves out what the kernel does not tell and adds PCIe roots
       strings: ['pci0000:00'],
     },
   );
-});
-
-test('keepNames gives CPUs that had no name one that none has', () => {
-  const topology = smtMachine({ cores: 2 });
-  const table = enumerateDevices(topology, { kind: 'individual' }, CpuSet.empty);
-  const named = keepNames(
-    table,
-    new Map([
-      [3, 'cpudev000'],
-      [2, 'cpudev001'],
-    ]),
-  );
-  const names = named.devices.map(({ name, cpus }) => `${name} is ${cpus}`);
-  assert.deepEqual(names, ['cpudev002 is 0', 'cpudev001 is 2', 'cpudev003 is 1', 'cpudev000 is 3']);
-  assert.deepEqual([...named.byName.keys()].sort(), ['cpudev000', 'cpudev001', 'cpudev002', 'cpudev003']);
 });

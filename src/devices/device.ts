@@ -80,7 +80,8 @@ function identifyL3({ l3CacheId, cpus }: L3Cache): number | undefined {
   return l3CacheId ?? cpus.first;
 }
 
-function nameDevice(prefix: string, number: number): string {
+/** A device's name: the kind and three digits, more where the number has more. */
+export function nameDevice(prefix: string, number: number): string {
   return `${prefix}${String(number).padStart(3, '0')}`;
 }
 
@@ -216,29 +217,4 @@ export function withoutDevices(topology: CpuTopology, mode: DeviceMode, reserved
     fullPhysicalCores: false,
     machinePlacement: 'explicit',
   };
-}
-
-/**
- * The same devices under the names that their CPUs had before, so that a claim that was allocated by a name means the same CPUs when
- * others go offline: names of single CPUs and of L3 caches are ordinals. Devices of CPUs without a name get one that none has.
- * @param names device by CPU.
- */
-export function keepNames(table: DeviceTable, names: ReadonlyMap<number, string>): DeviceTable {
-  const known = table.devices.map(({ cpus }) =>
-    cpus
-      .toArray()
-      .map((cpu) => names.get(cpu))
-      .find((name) => name !== undefined),
-  );
-  const taken = new Set(names.values());
-  const devices = table.devices.map((device, index): Device => {
-    const name = known[index];
-    if (name !== undefined && known.indexOf(name) === index) return { ...device, name };
-    const prefix = device.name.replace(/\d+$/, '');
-    let free = device.name;
-    for (let number = index; taken.has(free); number += 1) free = nameDevice(prefix, number);
-    taken.add(free);
-    return { ...device, name: free };
-  });
-  return { ...table, devices, byName: new Map(devices.map((device) => [device.name, device])) };
 }

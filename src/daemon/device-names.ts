@@ -1,0 +1,118 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Config } from '../config/config.ts';
+import {
+  describeNaming,
+  type HeldDevice,
+  keepNames,
+  listNames,
+  ordinalPrefix,
+  restoreNames,
+} from '../devices/device-names.ts';
+import type { Machine } from '../driver/machine.ts';
+import { errorText, type Log } from '../lib/log.ts';
+
+/** Of the file's form; another one is not read. */
+const VERSION = 1;
+
+interface NamesDocument {
+  readonly version?: unknown;
+  readonly naming?: unknown;
+  /** Device by CPU, both as text. */
+  readonly devices?: Readonly<Record<string, unknown>>;
+}
+
+/** The names of a file that were given by this configuration; none of a file that is absent or damaged. */
+async function readNames(path: string, naming: string, log: Log): Promise<Map<number, string>> {
+  try {
+    const document = JSON.parse(await readFile(path, 'utf8')) as NamesDocument;
+    if (document.version !== VERSION || document.naming !== naming) return new Map();
+    return new Map(
+      Object.entries(document.devices ?? {}).flatMap(([cpu, name]) =>
+        typeof name === 'string' ? [[Number(cpu), name] as const] : [],
+      ),
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      log.warn('names of devices cannot be read back', { path, reason: errorText(error) });
+    }
+    return new Map();
+  }
+}
+
+/** Writes a file whole or not at all. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+/**
+ * Which CPUs the names of devices mean, over restarts of the driver and of the machine: noted in a file, because while CPUs are
+ * offline the kernel does not tell the place that the others have among all. The file is a help, not a need.
+ */
+export class DeviceNames {
+  readonly #path: string;
+  readonly #naming: string;
+  readonly #areOrdinals: boolean;
+  readonly #noted: ReadonlyMap<number, string>;
+  readonly #log: Log;
+  #names = new Map<number, string>();
+  #writing = Promise.resolve();
+
+  private constructor(
+    { deviceMode }: Config,
+    { path, naming, noted, log }: { path: string; naming: string; noted: ReadonlyMap<number, string>; log: Log },
+  ) {
+    this.#path = path;
+    this.#naming = naming;
+    this.#areOrdinals = ordinalPrefix(deviceMode) !== undefined;
+    this.#noted = noted;
+    this.#log = log;
+  }
+
+  /** Reads the file. */
+  static async open(path: string, config: Config, log: Log): Promise<DeviceNames> {
+    const naming = describeNaming(config.deviceMode, config.reservedCpus, config);
+    return new DeviceNames(config, { path, naming, noted: await readNames(path, naming, log), log });
+  }
+
+  /** The machine at the start of the driver, its devices under the names that they had before. */
+  restore(machine: Machine, held: readonly HeldDevice[]): Machine {
+    const isWhole = machine.topology.offline.isEmpty;
+    const { devices, names } = restoreNames(machine.devices, { noted: this.#noted, held }, { isWhole });
+    this.#note(names);
+    return { ...machine, devices };
+  }
+
+  /** The machine after CPUs came or went, its devices under the names that they have. */
+  keep(machine: Machine): Machine {
+    const devices = keepNames(machine.devices, this.#names);
+    this.#note(new Map([...this.#names, ...listNames(devices)]));
+    return { ...machine, devices };
+  }
+
+  /** Resolves when the names are written or could not be. */
+  async idle(): Promise<void> {
+    await this.#writing;
+  }
+
+  #note(names: Map<number, string>): void {
+    this.#names = names;
+    if (!this.#areOrdinals) return;
+    const devices = Object.fromEntries(names);
+    const text = `${JSON.stringify({ version: VERSION, naming: this.#naming, devices })}\n`;
+    this.#writing = this.#writing.then(() =>
+      writeWhole(this.#path, text).catch((error: unknown) => {
+        this.#log.warn('names of devices cannot be noted', { path: this.#path, reason: errorText(error) });
+      }),
+    );
+  }
+}
