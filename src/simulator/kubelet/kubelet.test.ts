@@ -244,8 +244,10 @@ describe('Kubelet', () => {
   it('registers a driver again after the plugin directory was wiped', async (t) => {
     const node = await startNode(t);
     const { verdicts } = await startDriver(node);
-    await rm(join(node.directory, 'plugins_registry'), { recursive: true });
-    await mkdir(join(node.directory, 'plugins_registry'));
+    const directory = join(node.directory, 'plugins_registry');
+    // The driver may put its socket back, and with it the directory, at any moment.
+    await rm(directory, { recursive: true, maxRetries: 10, retryDelay: 1 });
+    await mkdir(directory, { recursive: true });
     await eventually('it is registered again', () => verdicts.length > 1);
     assert.deepEqual(node.kubelet.driverNames, ['dra.cpu']);
   });
