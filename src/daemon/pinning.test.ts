@@ -169,6 +169,22 @@ test('Pinning: an update on its way widens no container onto CPUs that a claim g
   assert.deepEqual([...new Set(seen)], ['0-1,4-7']);
 });
 
+test('Pinning: a claim’s container does not start beside shared ones whose update is on its way', async (context) => {
+  const node = await startNode(context, { runtime: { nri: '0.8' }, driftIntervalMs: 60 });
+  node.pinning.start();
+  assert.equal(await node.pinning.whenPinning(), undefined);
+  const { id: web } = await node.startContainer('web');
+  // The plugin with the update waits behind the silent one.
+  const silent = connect(node.nriSocketPath);
+  await once(silent, 'connect');
+  await node.prepare('u1', '2-3');
+  await setTimeout(200);
+  assert.equal(await node.cpusOf(web), '0-7');
+  const { id: db } = await node.startClaimed('u1');
+  assert.deepEqual([await node.cpusOf(db), await node.cpusOf(web)], ['2-3', '0-1,4-7']);
+  silent.destroy();
+});
+
 test('Pinning N10: 500 containers are synchronised in one go, and all confined', async (context) => {
   const node = await startNode(context);
   for (let pod = 0; pod < 500; pod += 1) await node.startContainer(`pod-${pod}`);

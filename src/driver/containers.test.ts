@@ -235,6 +235,34 @@ test('Containers: an update that an answer overtook is due again', () => {
   assert.deepEqual(asText(containers.takeDueUpdates()), ['web 0-1,5-7']);
 });
 
+test('Containers: answers repeat an update that is on its way outside a hook, until it is settled', () => {
+  const { ledger, containers } = newNode();
+  containers.create(containerFacts('web'));
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const sent = containers.dueUpdates;
+  containers.sendUpdates(sent);
+  const { updates } = containers.create(containerFacts('db', { env: claimEnv('u1', '2-3') }));
+  assert.deepEqual([asText(sent), asText(updates)], [['web 0-1,4-7'], ['web 0-1,4-7']]);
+  containers.settleUpdates(sent, { applied: true });
+  assert.deepEqual(containers.dueUpdates, []);
+  containers.sendUpdates(sent);
+  containers.settleUpdates(sent, { applied: true });
+  assert.deepEqual(containers.dueUpdates, []);
+});
+
+test('Containers: updates that are renewed count as told, whatever they were before', () => {
+  const { ledger, containers } = newNode();
+  containers.create(containerFacts('web'));
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const sent = containers.dueUpdates;
+  containers.sendUpdates(sent);
+  ledger.release('u1');
+  assert.deepEqual(asText(containers.renewUpdates(sent)), ['web 0-7']);
+  ledger.reserve(preparedClaim('u2', '2-3'));
+  const { updates } = containers.create(containerFacts('db', { env: claimEnv('u2', '2-3') }));
+  assert.deepEqual(asText(updates), ['web 0-1,4-7']);
+});
+
 test('Containers: a pinned container without a file keeps its CPUs and shared ones keep away until it is checked', () => {
   const { ledger, containers } = newNode();
   const db = containerFacts('db', { env: claimEnv('u1', '2-3'), cpus: '2-3' });

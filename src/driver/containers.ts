@@ -243,16 +243,8 @@ export class Containers {
     this.#online = online;
   }
 
-  /** What the containers of updates are to have now, where these updates were decided on a while ago. */
-  renewUpdates(updates: readonly CpusetUpdate[]): CpusetUpdate[] {
-    return updates.flatMap(({ containerId }) => {
-      const now = this.find(containerId);
-      return !now || now.cpus.isEmpty ? [] : [{ containerId, cpus: now.cpus, memoryNodes: now.memoryNodes }];
-    });
-  }
-
-  /** The updates that are due since the runtime was last told; they count as told from now on. */
-  takeDueUpdates(): CpusetUpdate[] {
+  /** The updates that are due since the runtime was last told. */
+  get dueUpdates(): CpusetUpdate[] {
     const pool = this.#sharedPool();
     const poolText = pool.toString();
     const updates: CpusetUpdate[] = [];
@@ -261,21 +253,46 @@ export class Containers {
       const memoryNodes = memoryNodesOf(container.placement);
       const text = cpus === pool && !memoryNodes ? poolText : describePlace(cpus.toString(), memoryNodes?.toString());
       // An empty set would tell the runtime nothing.
-      if (text === container.told || cpus.isEmpty) continue;
-      container.told = text;
-      updates.push({ containerId, cpus, memoryNodes });
+      if (text !== container.told && !cpus.isEmpty) updates.push({ containerId, cpus, memoryNodes });
     }
     return updates;
   }
 
+  /** The same for an answer: they count as told from now on. */
+  takeDueUpdates(): CpusetUpdate[] {
+    const updates = this.dueUpdates;
+    for (const update of updates) this.#tell(update);
+    return updates;
+  }
+
   /**
-   * Says what became of updates sent outside a hook. One that was not applied is due again; so is one that an answer
-   * overtook meanwhile, because nobody knows which of the two the runtime heard last.
+   * What the containers of updates sent a while ago are to have now, for an answer that the runtime takes among those of hooks:
+   * they count as told from now on.
+   */
+  renewUpdates(updates: readonly CpusetUpdate[]): CpusetUpdate[] {
+    return updates.flatMap(({ containerId }) => {
+      const now = this.find(containerId);
+      if (!now || now.cpus.isEmpty) return [];
+      const update = { containerId, cpus: now.cpus, memoryNodes: now.memoryNodes };
+      this.#tell(update);
+      return [update];
+    });
+  }
+
+  /** Updates set out for the runtime outside a hook. Until they are settled nobody knows what it has, and answers repeat them. */
+  sendUpdates(updates: readonly CpusetUpdate[]): void {
+    for (const { containerId } of updates) this.forgetTold(containerId);
+  }
+
+  /**
+   * Says what became of updates sent outside a hook. One that was not applied is due again; so is one that an answer with another
+   * one overtook meanwhile, because nobody knows which of the two the runtime heard last.
    */
   settleUpdates(updates: readonly CpusetUpdate[], { applied }: { applied: boolean }): void {
     for (const { containerId, cpus, memoryNodes } of updates) {
+      const container = this.#followed.get(containerId);
       const text = describePlace(cpus.toString(), memoryNodes?.toString());
-      if (!applied || this.#followed.get(containerId)?.told !== text) this.forgetTold(containerId);
+      if (container) container.told = applied && (container.told === '' || container.told === text) ? text : '';
     }
   }
 
@@ -283,6 +300,11 @@ export class Containers {
   forgetTold(id: string): void {
     const container = this.#followed.get(id);
     if (container) container.told = '';
+  }
+
+  #tell({ containerId, cpus, memoryNodes }: CpusetUpdate): void {
+    const container = this.#followed.get(containerId);
+    if (container) container.told = describePlace(cpus.toString(), memoryNodes?.toString());
   }
 
   #describe({ facts, placement }: FollowedContainer, pool: CpuSet): DecidedContainer {

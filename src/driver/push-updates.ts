@@ -56,13 +56,10 @@ export class UpdatePusher {
   async #pushDue(byAllMeans: boolean): Promise<void> {
     const failed = new Set<string>();
     for (;;) {
-      const due = this.#containers.takeDueUpdates();
-      const updates = due.filter(({ containerId }) => !failed.has(containerId)).slice(0, UPDATES_PER_CALL_MAX);
-      this.#containers.settleUpdates(
-        due.filter((update) => !updates.includes(update)),
-        { applied: false },
-      );
+      const due = this.#containers.dueUpdates.filter(({ containerId }) => !failed.has(containerId));
+      const updates = due.slice(0, UPDATES_PER_CALL_MAX);
       if (updates.length === 0) return;
+      this.#containers.sendUpdates(updates);
       const outcome = await this.#send(updates, byAllMeans);
       this.#containers.settleUpdates(updates, { applied: outcome === 'applied' });
       if (outcome === 'withheld') return;
