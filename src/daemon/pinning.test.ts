@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { claimCdiDeviceId, claimSpecFileName, formatClaimSpec } from '../cdi/spec.ts';
+import { formatClaimEnv } from '../claims/claim-env.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
@@ -14,7 +15,7 @@ import { preparedClaim } from '../driver/testing/fixtures.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import type { HookReport } from '../nri/index.ts';
-import { startRuntime } from '../simulator/runtime/testing/start-runtime.ts';
+import { startPlugin, startRuntime } from '../simulator/runtime/testing/start-runtime.ts';
 import type { RuntimeOptions } from '../simulator/runtime/runtime.ts';
 import { Pinning, type PinningOptions } from './pinning.ts';
 
@@ -183,6 +184,29 @@ test('Pinning: a claim’s container does not start beside shared ones whose upd
   const { id: db } = await node.startClaimed('u1');
   assert.deepEqual([await node.cpusOf(db), await node.cpusOf(web)], ['2-3', '0-1,4-7']);
   silent.destroy();
+});
+
+test('Pinning: updates of an answer that another plugin made fail are in the next one', async (context) => {
+  const node = await startNode(context, { driftIntervalMs: 60_000 });
+  node.pinning.start();
+  assert.equal(await node.pinning.whenPinning(), undefined);
+  let fails = false;
+  await startPlugin(context, node.nriSocketPath, {
+    handlers: {
+      createContainer: () => {
+        if (fails) throw new RangeError('no');
+        return {};
+      },
+    },
+  });
+  const { id: web } = await node.startContainer('web');
+  node.ledger.reserve(preparedClaim('u1', '2-3'));
+  const env = [formatClaimEnv('u1', CpuSet.range(2, 3))];
+  fails = true;
+  await assert.rejects(node.startContainer('db', env), /no/);
+  fails = false;
+  const { id: db } = await node.startContainer('db', env);
+  assert.deepEqual([await node.cpusOf(db), await node.cpusOf(web)], ['2-3', '0-1,4-7']);
 });
 
 test('Pinning N10: 500 containers are synchronised in one go, and all confined', async (context) => {

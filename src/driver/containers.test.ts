@@ -263,6 +263,27 @@ test('Containers: updates that are renewed count as told, whatever they were bef
   assert.deepEqual(asText(updates), ['web 0-1,4-7']);
 });
 
+test('Containers: the updates of an answer are due again when what it created never ran', () => {
+  const { ledger, containers } = newNode();
+  containers.create(containerFacts('web'));
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  const db = (id: string) => containerFacts(id, { podUid: 'db', pid: undefined, env: claimEnv('u1', '2-3') });
+  assert.deepEqual(asText(containers.create(db('failed')).updates), ['web 0-1,4-7']);
+  assert.deepEqual(asText(containers.remove('failed')), ['web 0-1,4-7']);
+  assert.deepEqual(asText(containers.create(db('silent')).updates), []);
+  ledger.reserve(preparedClaim('u2', '4'));
+  const other = containerFacts('db2', { pid: undefined, env: claimEnv('u2', '4') });
+  assert.deepEqual(asText(containers.create(other).updates), ['web 0-1,5-7']);
+  containers.started('db2', 4711);
+  assert.deepEqual(asText(containers.remove('db2')), []);
+  // A runtime that does not say that the creation failed has the next one made under the same name.
+  ledger.reserve(preparedClaim('u3', '5'));
+  const third = (id: string) => containerFacts(id, { podUid: 'db3', pid: undefined, env: claimEnv('u3', '5') });
+  containers.create(third('third'));
+  assert.deepEqual(asText(containers.create(third('again')).updates), ['web 0-1,6-7']);
+  assert.equal(containers.find('third'), undefined);
+});
+
 test('Containers: a pinned container without a file keeps its CPUs and shared ones keep away until it is checked', () => {
   const { ledger, containers } = newNode();
   const db = containerFacts('db', { env: claimEnv('u1', '2-3'), cpus: '2-3' });

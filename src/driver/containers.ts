@@ -57,6 +57,8 @@ interface FollowedContainer {
   facts: ContainerFacts;
   placement: Placement;
   told: string;
+  /** The containers that the answer to its creation updated; the runtime forgot these updates if another plugin then failed. */
+  readonly updated?: readonly string[];
 }
 
 const SHARED: Placement = { kind: 'shared' };
@@ -150,11 +152,15 @@ export class Containers {
           'no CPU is left for it; set reservedCPUs or delete a pod with a claim',
       );
     }
-    // An update of the container being created would make its creation fail.
-    this.#followed.delete(facts.id);
+    // An update of the container being created would make its creation fail. One of its name that never ran has failed.
+    for (const { facts: other } of this.#followed.values()) {
+      const isEarlier = other.pid === undefined && other.podUid === facts.podUid && other.name === facts.name;
+      if (isEarlier || other.id === facts.id) this.forget(other.id);
+    }
     const updates = this.takeDueUpdates();
     const told = describePlace(cpus.toString(), memoryNodes?.toString());
-    this.#followed.set(facts.id, { facts, placement, told });
+    const updated = updates.map(({ containerId }) => containerId);
+    this.#followed.set(facts.id, { facts, placement, told, updated });
     this.#log.info('container placed', {
       container: describeContainer(facts),
       cpus: cpus.toString(),
@@ -191,7 +197,10 @@ export class Containers {
 
   /** The same where there is no answer that updates could go into: what is due stays due. */
   forget(id: string): void {
+    const container = this.#followed.get(id);
     this.#followed.delete(id);
+    // Runtimes take back a creation that failed by stopping and removing what never ran (containerd), or say nothing (CRI-O).
+    if (container?.facts.pid === undefined) for (const other of container?.updated ?? []) this.forgetTold(other);
     this.#countKept();
   }
 
