@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -31,6 +31,14 @@ test('SpecDirectory writes whole files, reads them back and removes them', () =>
     await specs.remove('a');
     await specs.remove('a');
     assert.equal((await readdir(path)).length, 2);
+  }));
+
+test('SpecDirectory.remove fails for a file that is there, not for one that is not, where nothing can be removed', () =>
+  withDirectory(async (path, specs) => {
+    await mkdir(join(path, claimSpecFileName('stays')));
+    await assert.rejects(specs.remove('stays'), { name: 'SpecDirectoryError' });
+    await writeFile(join(path, 'file'), '');
+    await new SpecDirectory(join(path, 'file')).remove('a');
   }));
 
 test('SpecDirectory.readAll R4: moves a damaged file aside, drops half-written ones and leaves other vendors alone', () =>

@@ -36,6 +36,16 @@ function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
 }
 
+/** Whether there is surely no file of this name. */
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return false;
+  } catch (error) {
+    return hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR');
+  }
+}
+
 /**
  * The directory of CDI spec files, the driver's checkpoint: one file a claim, each written whole or not at all. Files of
  * other vendors are never touched.
@@ -49,7 +59,7 @@ export class SpecDirectory {
 
   /**
    * Writes a claim's file durably: temporary file, fsync, rename, fsync of the directory, which is made anew when it is gone.
-   * @throws SpecDirectoryError; the old file, if any, is then still there.
+   * @throws SpecDirectoryError; the old file, if any, is then still there, or the new one when only the directory could not be synced.
    */
   async write(record: ClaimRecord): Promise<void> {
     const path = join(this.#directory, claimSpecFileName(record.uid));
@@ -72,7 +82,9 @@ export class SpecDirectory {
       await unlink(path);
       await this.#sync();
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
+      const isUnlink = (error as NodeJS.ErrnoException).syscall === 'unlink';
+      // Where nothing can be removed, as on a read-only file system, there may be nothing to remove.
+      if (hasCode(error, 'ENOENT') || (isUnlink && (await isMissing(path)))) return;
       throw new SpecDirectoryError('remove the CDI spec', path, error as NodeJS.ErrnoException);
     }
   }

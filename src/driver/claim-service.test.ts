@@ -144,6 +144,19 @@ test('ClaimService.prepare says which claim could not be recorded, and takes bac
   assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.files.size], [true, 0]);
 });
 
+test('ClaimService.prepare keeps the CPUs of a claim whose file may be there, until it can be removed or is written', async () => {
+  for (const next of ['prepare', 'unprepare'] as const) {
+    const fixture = withClaims({ a: '4' });
+    fixture.lateDiskError = fixture.removalError = new Error('input/output error');
+    assert.match(await fixture.prepareError('a'), /its files cannot be written: input\/output error/);
+    assert.deepEqual([fixture.ledger.taken.size, fixture.files.has('a')], [4, true]);
+    fixture.lateDiskError = fixture.removalError = undefined;
+    if (next === 'prepare') assert.equal(await fixture.prepareError('a'), '');
+    else await fixture.service.unprepare([referenceTo('a')]);
+    assert.deepEqual([fixture.ledger.taken.size, fixture.files.has('a')], next === 'prepare' ? [4, true] : [0, false]);
+  }
+});
+
 test('ClaimService ends calls on one claim in the order in which they came, however long the API server takes', async () => {
   const fixture = withClaims({ a: '4' });
   const answer = Promise.withResolvers<void>();

@@ -373,7 +373,7 @@ export class ClaimService {
     );
   }
 
-  /** Writes the claim's files side by side. A new claim that cannot be recorded gives its CPUs back. */
+  /** Writes the claim's files side by side. A new claim that cannot be recorded gives its CPUs back, as soon as no file has them. */
   async #record(
     prepared: PreparedClaim,
     { isNew, podClaimName }: { isNew: boolean; podClaimName: string | undefined },
@@ -389,11 +389,13 @@ export class ClaimService {
     const failed = [spec, described].find((result) => result.status === 'rejected');
     if (!failed) return;
     if (isNew) {
-      // CPUs that a file may still give to a container after a restart are not free: the file goes first. A write that failed
-      // may have left one too, when only the directory could not be synced.
-      const removal = specs.remove(uid);
-      await (spec.status === 'fulfilled' ? removal : removal.catch(() => undefined));
-      this.#release(uid);
+      // CPUs that a file may still give to a container after a restart are not free: the file goes first, for a write that failed
+      // may have left one. While it cannot be removed the claim keeps its CPUs, until it is prepared again or unprepared.
+      const isRemoved = await specs.remove(uid).then(
+        () => true,
+        () => false,
+      );
+      if (isRemoved) this.#release(uid);
     }
     throw new ClaimError(
       'NotRecorded',

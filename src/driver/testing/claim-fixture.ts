@@ -25,8 +25,10 @@ export class ClaimFixture {
   /** What containers are told of their devices, by the claim's UID. */
   readonly metadata = new Map<string, readonly DescribedRequest[]>();
   readonly events: ClaimEvent[] = [];
-  /** Rejects writes and removals of files while set. */
+  /** Rejects writes of files, and removals of those that there are, while set. */
   diskError: Error | undefined;
+  /** Rejects removals alone of those that there are. */
+  removalError: Error | undefined;
   /** Rejects writes of files while set, after the file is in its place. */
   lateDiskError: Error | undefined;
   /** Rejects what containers are to be told while set. */
@@ -74,7 +76,8 @@ export class ClaimFixture {
           if (this.lateDiskError) throw this.lateDiskError;
         },
         remove: async (uid) => {
-          if (this.diskError) throw this.diskError;
+          const error = this.diskError ?? this.removalError;
+          if (error && this.files.has(uid)) throw error;
           this.files.delete(uid);
         },
       },
