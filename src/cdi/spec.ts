@@ -1,4 +1,5 @@
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { asList, asObject } from '../lib/json.ts';
 
 /** CDI kind under which claims appear to the container runtime. */
 const CDI_KIND = 'dra.k8s.io/cpu';
@@ -79,12 +80,6 @@ export function formatClaimSpec(record: ClaimRecord): string {
   return `${JSON.stringify(spec, undefined, 2)}\n`;
 }
 
-type Json = { readonly [key: string]: unknown };
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
-}
-
 function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
@@ -135,10 +130,10 @@ export function parseClaimSpec(text: string, uid: string): ClaimRecord {
   try {
     const spec = asObject(JSON.parse(text));
     if (spec.kind !== CDI_KIND) return fail(`its kind is ${JSON.stringify(spec.kind)}, want "${CDI_KIND}"`);
-    const devices: unknown[] = Array.isArray(spec.devices) ? spec.devices : [];
-    const device = devices.map(asObject).find((item) => item.name === `claim-${uid}`);
-    const env: unknown = asObject(device?.containerEdits).env;
-    const entry = (Array.isArray(env) ? env : []).find(
+    const device = asList(spec.devices)
+      .map(asObject)
+      .find((item) => item.name === `claim-${uid}`);
+    const entry = asList(asObject(device?.containerEdits).env).find(
       (item) => isText(item) && item.startsWith(`${ENV_PREFIX}${uid}=`),
     );
     if (!isText(entry)) return fail(`it has no device claim-${uid} with ${ENV_PREFIX}${uid}`);

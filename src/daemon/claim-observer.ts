@@ -2,6 +2,7 @@ import type { EventRecorder } from '../apiserver/event-recorder.ts';
 import { type ClaimReference, describeClaim } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import type { ClaimEvent } from '../driver/claim-events.ts';
+import type { ClaimPod } from '../driver/claim-pods.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
@@ -57,7 +58,7 @@ function countClaim(event: ClaimEvent, metrics: Metrics): void {
 
 /** Where claims' fates are made visible in the cluster. */
 export interface ClaimReporter {
-  readonly prepared: (claim: PreparedClaim, pods: (ClaimEvent & { kind: 'prepared' })['pods']) => void;
+  readonly prepared: (claim: PreparedClaim, pods: readonly ClaimPod[]) => void;
   readonly unprepared: (reference: ClaimReference) => void;
   readonly recordEvent: EventRecorder['record'];
 }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SocketKeeper } from '../kubelet/socket-keeper.ts';
 import { SocketListener } from '../kubelet/socket-listener.ts';
 import { sleep } from '../lib/backoff.ts';
+import type { JsonObject } from '../lib/json.ts';
 import type { Log } from '../lib/log.ts';
 
 /** Who manages the CPUs of the node. */
@@ -64,20 +65,18 @@ export function identifyDriver(
   return { release: holder, holder, version };
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
 /** The object on a line, or undefined when it is none. */
-function parseLine(line: string | undefined): Json | undefined {
+function parseLine(line: string | undefined): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(line ?? '');
-    return typeof value === 'object' && value !== null ? (value as Json) : undefined;
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-function toIdentity(message: Json | undefined): DriverIdentity {
+function toIdentity(message: JsonObject | undefined): DriverIdentity {
   const { release, holder, version } = message ?? {};
   return typeof release === 'string' && typeof holder === 'string' && typeof version === 'string'
     ? { release, holder, version }

@@ -1,6 +1,7 @@
 import { readMillis } from '../claims/quantity.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { DeviceTaint } from '../devices/slice-device.ts';
+import { asObject } from '../lib/json.ts';
 
 /** A setting of the node that contradicts the driver's. */
 export interface Finding {
@@ -9,12 +10,6 @@ export interface Finding {
   readonly severity: 'error' | 'warning';
   /** What was found, both values, and what to do. */
   readonly message: string;
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
 }
 
 /** The policy in a CPU manager's state, undefined when the text is no such state. */

@@ -5,7 +5,9 @@ import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { Backoff, sleep } from '../lib/backoff.ts';
+import { asObject } from '../lib/json.ts';
 import { errorText, type Log } from '../lib/log.ts';
+import { readClaimPods } from './claim-pods.ts';
 import { toRecord } from './claim-service.ts';
 import { describeContainer, type UnverifiedContainer } from './container.ts';
 import type { Containers } from './containers.ts';
@@ -22,18 +24,6 @@ export interface AdoptionPorts {
   /** Called after claims were adopted or containers confined. */
   readonly onChange: () => void;
   readonly log: Log;
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
-}
-
-/** Whether the claim's status says that the pod may use it (resource.k8s.io/v1, status.reservedFor). */
-function isReservedFor(claim: unknown, podUid: string): boolean {
-  const { reservedFor } = asObject(asObject(claim).status);
-  return Array.isArray(reservedFor) && reservedFor.some((consumer) => asObject(consumer).uid === podUid);
 }
 
 /**
@@ -54,7 +44,7 @@ function judgeAdoption(
     );
   }
   const name = String(asObject(asObject(claim).metadata).name);
-  if (!isReservedFor(claim, facts.podUid)) {
+  if (!readClaimPods(claim).some(({ uid: podUid }) => podUid === facts.podUid)) {
     throw new ClaimError('ClaimInUse', `${action}: claim ${name} is not reserved for its pod ${facts.podUid}`);
   }
   const parsed = parseClaim(claim, { uid, name, namespace: facts.podNamespace }, machine.driverName);

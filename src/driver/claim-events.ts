@@ -1,5 +1,6 @@
 import type { ClaimReference } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
+import type { ClaimPod } from './claim-pods.ts';
 
 /** What became of a claim: the one account that logs, metrics, events and claim status are made from. */
 export type ClaimEvent =
@@ -8,7 +9,7 @@ export type ClaimEvent =
       readonly kind: 'prepared';
       readonly claim: PreparedClaim;
       /** The pods the claim is reserved for. */
-      readonly pods: readonly { readonly name: string; readonly uid: string }[];
+      readonly pods: readonly ClaimPod[];
       readonly isNew: boolean;
       readonly durationMs: number;
     }
@@ -16,7 +17,7 @@ export type ClaimEvent =
       readonly kind: 'prepare-failed';
       readonly reference: ClaimReference;
       /** The pods the claim is reserved for, as far as the API server told. */
-      readonly pods: readonly { readonly name: string; readonly uid: string }[];
+      readonly pods: readonly ClaimPod[];
       readonly error: unknown;
       readonly durationMs: number;
     }

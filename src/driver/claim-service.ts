@@ -8,6 +8,7 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
+import { readClaimPods } from './claim-pods.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
 import { AwaitedClaims, readEarlierCpus } from './earlier-cpus.ts';
 import type { Machine } from './machine.ts';
@@ -118,15 +119,6 @@ function isSameAllocation(prepared: PreparedClaim, claim: Claim): boolean {
   return was.length === is.length && was.every((device, index) => device === is[index]);
 }
 
-/** The pods that a claim is reserved for (resource.k8s.io/v1, status.reservedFor). */
-function podsOf(claim: unknown): { name: string; uid: string }[] {
-  const { status } = (claim ?? {}) as { status?: { reservedFor?: unknown } };
-  const consumers = Array.isArray(status?.reservedFor) ? (status.reservedFor as Record<string, unknown>[]) : [];
-  return consumers.flatMap(({ resource, name, uid }) =>
-    resource === 'pods' && typeof name === 'string' && typeof uid === 'string' ? [{ name, uid }] : [],
-  );
-}
-
 /** One entry a claim, whatever the caller repeats. */
 function distinct(references: readonly ClaimReference[]): ClaimReference[] {
   return [...new Map(references.map((reference) => [reference.uid, reference])).values()];
@@ -178,7 +170,13 @@ export class ClaimService {
           });
           return { uid, devices };
         } catch (error) {
-          observe({ kind: 'prepare-failed', reference, pods: podsOf(fetched), error, durationMs: now() - startMs });
+          observe({
+            kind: 'prepare-failed',
+            reference,
+            pods: readClaimPods(fetched),
+            error,
+            durationMs: now() - startMs,
+          });
           return { uid, error: errorText(error) };
         }
       }),
@@ -271,7 +269,7 @@ export class ClaimService {
     const isNew = adopted === undefined;
     await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
     const durationMs = this.#ports.now() - startMs;
-    this.#ports.observe({ kind: 'prepared', claim: prepared, pods: podsOf(fetched.value), isNew, durationMs });
+    this.#ports.observe({ kind: 'prepared', claim: prepared, pods: readClaimPods(fetched.value), isNew, durationMs });
     return this.#answer(prepared, claim.devices);
   }
 

@@ -2,17 +2,15 @@ import { parseClaimEnv } from '../claims/claim-env.ts';
 import { describeClaim } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import { type Advice, adviseOnRequest } from './advice.ts';
+import type { ClaimPod } from './claim-pods.ts';
 import type { StatusCondition } from './claim-status.ts';
 import type { DecidedContainer } from './container.ts';
-
-/** The pods that a claim is reserved for. */
-type Pods = readonly { readonly name: string; readonly uid: string }[];
 
 /** A claim that no container has used yet. */
 interface Waiting {
   readonly claim: PreparedClaim;
   /** Undefined after a restart of the driver, when only the claim's file tells of it. */
-  pods: Pods | undefined;
+  pods: readonly ClaimPod[] | undefined;
   readonly sinceMs: number;
   /** What was found last. It only gets graver: containers of a pod come and go. */
   found: Finding | undefined;
@@ -46,7 +44,7 @@ export class ClaimUsage {
   }
 
   /** A claim got its CPUs, for these pods; undefined when it got them from a driver before this one. */
-  prepared(claim: PreparedClaim, pods: Pods | undefined, nowMs: number): void {
+  prepared(claim: PreparedClaim, pods: readonly ClaimPod[] | undefined, nowMs: number): void {
     const known = this.#waiting.get(claim.uid);
     if (known) known.pods ??= pods;
     else if (!claim.cpus.isEmpty) this.#waiting.set(claim.uid, { claim, pods, sinceMs: nowMs, found: undefined });

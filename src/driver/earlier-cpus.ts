@@ -2,12 +2,7 @@ import type { ReadMetadata } from '../cdi/device-metadata.ts';
 import type { AllocatedDevice, Claim } from '../claims/claim.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
-
-type Json = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
-}
+import { asList, asObject, type JsonObject } from '../lib/json.ts';
 
 function parseList(text: unknown): CpuSet | undefined {
   if (typeof text !== 'string') return undefined;
@@ -26,8 +21,10 @@ function parseList(text: unknown): CpuSet | undefined {
  */
 export function readEarlierCpus(object: unknown, claim: Claim, driverName: string): CpuSet | undefined {
   const { devices } = asObject(asObject(object)['status']);
-  const entries = (Array.isArray(devices) ? devices : []).map(asObject).filter(({ driver }) => driver === driverName);
-  const isOf = (entry: Json, { pool, device, shareId }: AllocatedDevice) =>
+  const entries = asList(devices)
+    .map(asObject)
+    .filter(({ driver }) => driver === driverName);
+  const isOf = (entry: JsonObject, { pool, device, shareId }: AllocatedDevice) =>
     entry['pool'] === pool && entry['device'] === device && entry['shareID'] === shareId;
   const sets = claim.devices
     .filter(({ adminAccess }) => !adminAccess)

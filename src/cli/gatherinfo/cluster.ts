@@ -2,6 +2,7 @@ import type { ApiObject, ApiResource } from '../../apiserver/api-object.ts';
 import { NODES, RESOURCE_CLAIMS, RESOURCE_SLICES } from '../../apiserver/api-object.ts';
 import { ApiClient } from '../../apiserver/client.ts';
 import { loadConnection } from '../../apiserver/connection.ts';
+import { asList, asObject } from '../../lib/json.ts';
 import { version } from '../../lib/version.ts';
 
 /** What the API server is asked for. */
@@ -22,16 +23,6 @@ const DEVICE_CLASSES: ApiResource = {
   kind: 'DeviceClass',
 };
 const PODS: ApiResource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod' };
-
-type Json = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
 
 /** Whether one of a claim's allocated devices is of this node and driver. */
 function isAllocatedHere(claim: ApiObject, { nodeName, driverName }: ClusterOptions): boolean {

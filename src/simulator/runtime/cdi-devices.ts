@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
+import { asList, asObject } from '../../lib/json.ts';
 import { RuntimeError } from './runtime-error.ts';
 
 /** Versions that CDI library 1.0.1 reads (measured with containerd 2.1.9). */
@@ -8,12 +9,6 @@ const CDI_VERSIONS = new Set(['0.3.0', '0.4.0', '0.5.0', '0.6.0', '0.7.0', '0.8.
 
 interface Edits {
   readonly env: readonly string[];
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
 }
 
 /** Edits that need not set a variable to be edits; nothing is mounted here, for containers see the host's files. */
@@ -34,7 +29,7 @@ function parseSpec(text: string): Map<string, Edits | undefined> {
   const devices = new Map<string, Edits | undefined>();
   const spec = asObject(parseYaml(text));
   if (typeof spec.cdiVersion !== 'string' || !CDI_VERSIONS.has(spec.cdiVersion)) return devices;
-  for (const item of Array.isArray(spec.devices) ? spec.devices : []) {
+  for (const item of asList(spec.devices)) {
     const { name, containerEdits } = asObject(item);
     devices.set(`${String(spec.kind)}=${String(name)}`, parseEdits(containerEdits));
   }
