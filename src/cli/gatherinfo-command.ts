@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { ConfigError } from '../config/config-error.ts';
-import { readHostRoot } from '../config/parse-config.ts';
+import { DRIVER_NAME, listProcDirectories } from './gatherinfo/find-driver.ts';
 import { gatherInfo, type Gathered } from './gatherinfo/gather.ts';
 import { createArchive } from './gatherinfo/tar.ts';
 
@@ -14,7 +14,6 @@ interface GatherinfoOptions {
   readonly stdout?: boolean;
 }
 
-const DRIVER_NAME = 'dra.cpu';
 const FILE_MODE = 0o600;
 
 /** A YAML document that begins with a marker, so that reports of several nodes can be put into one file. */
@@ -49,11 +48,10 @@ async function runGatherinfo({ outputDir, stdout }: GatherinfoOptions, command: 
     command.error('Cannot gather: --stdout and --output-dir are both given; want one of them', { exitCode: 2 });
   }
   try {
-    const procDirectories = [...new Set([join(readHostRoot(process.env), 'proc'), '/proc'])];
     const gathered = await gatherInfo({
       env: process.env,
       hostname: hostname(),
-      procDirectories,
+      procDirectories: listProcDirectories(process.env),
       driverName: DRIVER_NAME,
     });
     if (stdout) process.stdout.write(formatReport(gathered.report));

@@ -12,6 +12,7 @@ const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>>
   'embedded-node': async (program) => (await import('./embedded-node-command.ts')).addEmbeddedNodeCommand(program),
   gatherinfo: async (program) => (await import('./gatherinfo-command.ts')).addGatherinfoCommand(program),
   validate: async (program) => (await import('./validate-command.ts')).addValidateCommand(program),
+  drain: async (program) => (await import('./drain-command.ts')).addDrainCommand(program),
   introspect: async (program) => (await import('./introspect-command.ts')).addIntrospectCommand(program),
 };
 

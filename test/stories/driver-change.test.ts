@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { claimSpecFileName } from '../../src/cdi/spec.ts';
 import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
-import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster, waitForClaim } from '../local-cluster.ts';
+import {
+  areDisjoint,
+  cpusOf,
+  createClaimedPod,
+  program,
+  skipReason,
+  startCluster,
+  waitForClaim,
+} from '../local-cluster.ts';
 
 const isClaimFile = (name: string) => name.startsWith('dra.k8s.io-cpu_claim-') && name.endsWith('.json');
 
@@ -76,6 +85,25 @@ describe('Driver and node as two processes: what changes under the driver', {
     assert.equal((await cluster.waitForContainer('db', ({ attempt }) => attempt === 1)).actual, own);
     await cluster.deletePod('db');
     assert.deepEqual(await listClaimFiles(cluster), []);
+  });
+
+  it('R9: the check before removal names the pods that hold claims, and passes when there are none', async (t) => {
+    const cluster = await startCluster(t);
+    const { kubeconfig } = cluster.node.ready;
+    const [file, ...first] = program;
+    const check = () => {
+      const flags = ['drain', '--check', '--all-nodes', `--kubeconfig=${kubeconfig}`, '-o', 'json'];
+      const { status, stdout } = spawnSync(file, [...first, ...flags], { encoding: 'utf8' });
+      const { pods } = JSON.parse(stdout) as { pods: { name: string; claims: { cpus: string }[] }[] };
+      return { status, pods: pods.map(({ name, claims }) => `${name} ${claims.map(({ cpus }) => cpus).join()}`) };
+    };
+    await createClaimedPod(cluster, 'db', 4);
+    const own = await cpusOf(cluster, 'db');
+    await waitFor('the status of claim db', async () => check().pods[0] === `db ${own}`);
+    assert.equal(check().status, 1);
+    await cluster.deletePod('db');
+    await waitFor('claim db to be free', async () => check().status === 0);
+    assert.deepEqual(check().pods, []);
   });
 
   it('R9: a pod deleted while the driver is away ends when it is back', async (t) => {

@@ -4,6 +4,7 @@ import { ApiClient } from '../../apiserver/client.ts';
 import { loadConnection } from '../../apiserver/connection.ts';
 import { asList, asObject } from '../../lib/json.ts';
 import { version } from '../../lib/version.ts';
+import type { Attempt } from './find-driver.ts';
 
 /** What the API server is asked for. */
 export interface ClusterOptions {
@@ -12,9 +13,6 @@ export interface ClusterOptions {
   readonly nodeName: string;
   readonly driverName: string;
 }
-
-/** Does one part of the gathering; a failure is noted under the part's name and gives undefined. */
-export type Attempt = <T>(part: string, gather: () => Promise<T>) => Promise<T | undefined>;
 
 const DEVICE_CLASSES: ApiResource = {
   group: 'resource.k8s.io',

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { type Environment, parseConfig } from '../../config/parse-config.ts';
-import { invariant } from '../../lib/invariant.ts';
+import type { Environment } from '../../config/parse-config.ts';
 import { errorText } from '../../lib/log.ts';
 import { loadSysfsOverlay } from '../../sysfs/overlay.ts';
 import { readTopology } from '../../sysfs/read-topology.ts';
 import type { CpuTopology } from '../../topology/topology.ts';
 import { topologyToJson } from '../../topology/topology-json.ts';
 import { formatTopologyTable } from '../../view/topology-table.ts';
-import { type Attempt, gatherCluster } from './cluster.ts';
+import { gatherCluster } from './cluster.ts';
 import { readDriverPage } from './driver-http.ts';
-import { type DriverProcess, findDriverProcess, listSettings, readDriverConfig } from './driver-process.ts';
+import { listSettings } from './driver-process.ts';
+import { type Attempt, findConfig, findDriver } from './find-driver.ts';
 import { NodeFiles } from './node-files.ts';
 import { redact, redactText } from './redact.ts';
 import { createReport } from './report.ts';
@@ -56,28 +56,6 @@ function createAttempt(problems: { part: string; reason: string }[]): Attempt {
       return undefined;
     }
   };
-}
-
-async function findDriver({ procDirectories }: GatherOptions): Promise<DriverProcess | undefined> {
-  for (const directory of procDirectories) {
-    const driver = await findDriverProcess(directory);
-    if (driver) return driver;
-  }
-  return undefined;
-}
-
-/** The running driver's configuration, or what a driver started here without flags would have. */
-async function findConfig(
-  driver: DriverProcess | undefined,
-  options: GatherOptions,
-  attempt: Attempt,
-): Promise<Config> {
-  const { env, hostname } = options;
-  const running = driver && (await attempt('driver process', () => readDriverConfig(driver, hostname)));
-  if (running) return running;
-  const own = await parseConfig({ argv: [], env, hostname, readFile: () => Promise.resolve('') });
-  invariant(own.kind === 'run', 'without arguments the daemon runs');
-  return own.config;
 }
 
 async function readMachine(config: Config, files: NodeFiles): Promise<CpuTopology> {
@@ -131,7 +109,7 @@ function readRuntime(pages: readonly ArchiveFile[]): string | undefined {
 export async function gatherInfo(options: GatherOptions): Promise<Gathered> {
   const problems: { part: string; reason: string }[] = [];
   const attempt = createAttempt(problems);
-  const driver = await findDriver(options);
+  const driver = await findDriver(options.procDirectories);
   if (!driver) {
     const searched = options.procDirectories.join(', ');
     problems.push({
