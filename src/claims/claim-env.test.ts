@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CpuSet } from '../cpuset/cpu-set.ts';
-import { formatClaimEnv, parseClaimEnv } from './claim-env.ts';
+import { formatClaimSpec } from '../cdi/spec.ts';
+import { parseClaimEnv } from './claim-env.ts';
 
-test('parseClaimEnv reads back what formatClaimEnv writes, among other variables', () => {
-  const env = [
-    'PATH=/bin',
-    formatClaimEnv('a-1', CpuSet.of(1, 2, 3)),
-    formatClaimEnv('b-2', CpuSet.of(8)),
-    'DRA_CPUSET=1',
-  ];
+/** The variables that the CDI device of a claim sets. */
+function cdiEnv(uid: string, cpus: string): string[] {
+  const spec = JSON.parse(formatClaimSpec({ uid, cpus })) as { devices: [{ containerEdits: { env: string[] } }] };
+  return spec.devices[0].containerEdits.env;
+}
+
+test('parseClaimEnv reads back what formatClaimSpec sets, among other variables', () => {
+  const env = ['PATH=/bin', ...cdiEnv('a-1', '1-3'), ...cdiEnv('b-2', '8'), 'DRA_CPUSET=1'];
   const claims = parseClaimEnv(env);
   assert.deepEqual(
     [...claims].map(([uid, cpus]) => [uid, cpus.toString()]),

@@ -2,13 +2,8 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
 import { ClaimError } from './claim-error.ts';
 
-/** Prefix of the environment variables by which a container carries its claims; reserved for the driver. */
+/** Prefix of the environment variables by which a container carries its claims; reserved for the driver (cdi/spec.ts sets them). */
 export const CPUSET_ENV_PREFIX = 'DRA_CPUSET_';
-
-/** The variable that tells a container (and, after a restart, the driver) which CPUs a claim has. */
-export function formatClaimEnv(uid: string, cpus: CpuSet): string {
-  return `${CPUSET_ENV_PREFIX}${uid}=${cpus.toString()}`;
-}
 
 /**
  * Reads the claims of a container from its environment ("NAME=value" entries).

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClaimRecord } from '../cdi/spec.ts';
-import { formatClaimEnv } from '../claims/claim-env.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import { parseCpuList } from '../cpuset/parse.ts';
 import { enumerateDevices } from '../devices/device.ts';
 import { silentLog } from '../lib/log.ts';
 import { Adoption } from './adopt.ts';
 import { Containers } from './containers.ts';
-import { containerFacts } from './testing/fixtures.ts';
+import { claimEnv, containerFacts } from './testing/fixtures.ts';
 
 const topology = smtMachine({ cores: 4 });
 const devices = enumerateDevices(topology, { kind: 'grouped', groupBy: 'numanode' }, CpuSet.empty);
@@ -55,7 +53,6 @@ function newNode(objects: Record<string, unknown>) {
   return { ledger, containers, adoption, files, asked, fail, hooks };
 }
 
-const env = (uid: string, cpus: string) => [formatClaimEnv(uid, parseCpuList(cpus))];
 const never = new AbortController().signal;
 const placesOf = (containers: Containers) =>
   Object.fromEntries(containers.decided.map(({ facts, cpus }) => [facts.id, cpus.toString()]));
@@ -63,7 +60,7 @@ const placesOf = (containers: Containers) =>
 test('Adoption takes a confirmed claim of a running container over, file and all', async () => {
   const { ledger, containers, adoption, files, asked } = newNode({ u1: claimObject('u1', '2') });
   containers.synchronize([
-    containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' }),
+    containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' }),
     containerFacts('web', { cpus: '' }),
   ]);
   await adoption.settle(never);
@@ -78,7 +75,10 @@ test('Adoption takes a confirmed claim of a running container over, file and all
 
 test('Adoption pins a container that was created without the driver', async () => {
   const { containers, adoption } = newNode({ u1: claimObject('u1', '2') });
-  assert.equal(containers.synchronize([containerFacts('db', { env: env('u1', '1,5') })])[0]?.cpus.toString(), '0-7');
+  assert.equal(
+    containers.synchronize([containerFacts('db', { env: claimEnv('u1', '1,5') })])[0]?.cpus.toString(),
+    '0-7',
+  );
   await adoption.settle(never);
   assert.deepEqual(
     containers.takeDueUpdates().map(({ cpus }) => cpus.toString()),
@@ -102,7 +102,7 @@ const refusals: [why: string, object: unknown, cpus: string][] = [
 for (const [why, object, cpus] of refusals) {
   test(`Adoption N6: a container naming a claim ${why} is confined`, async () => {
     const { ledger, containers, adoption, files } = newNode({ u1: object });
-    containers.synchronize([containerFacts('db', { env: env('u1', cpus), cpus })]);
+    containers.synchronize([containerFacts('db', { env: claimEnv('u1', cpus), cpus })]);
     await adoption.settle(never);
     assert.deepEqual([ledger.claims, files, containers.unverified], [[], [], []]);
     assert.deepEqual(placesOf(containers), { db: '0-7' });
@@ -111,7 +111,7 @@ for (const [why, object, cpus] of refusals) {
 
 test('Adoption leaves no file of a claim that is unprepared while it is written', async () => {
   const { ledger, containers, adoption, files, hooks } = newNode({ u1: claimObject('u1', '2') });
-  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  containers.synchronize([containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' })]);
   hooks.afterWrite = async () => void ledger.release('u1');
   await adoption.settle(never);
   assert.deepEqual(files, []);
@@ -120,8 +120,8 @@ test('Adoption leaves no file of a claim that is unprepared while it is written'
 test('Adoption gives CPUs of another claim to nobody twice', async () => {
   const { ledger, containers, adoption } = newNode({ u1: claimObject('u1', '2'), u2: claimObject('u2', '2', 'pod-2') });
   containers.synchronize([
-    containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' }),
-    containerFacts('second', { podUid: 'pod-2', env: env('u2', '5-6'), cpus: '5-6' }),
+    containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' }),
+    containerFacts('second', { podUid: 'pod-2', env: claimEnv('u2', '5-6'), cpus: '5-6' }),
   ]);
   await adoption.settle(never);
   assert.deepEqual(
@@ -133,11 +133,11 @@ test('Adoption gives CPUs of another claim to nobody twice', async () => {
 
 test('Adoption asks again while the API server is away, and until it is stopped', async () => {
   const { ledger, containers, adoption, fail } = newNode({ u1: claimObject('u1', '2') });
-  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  containers.synchronize([containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' })]);
   fail(1);
   await adoption.settle(never);
   assert.equal(ledger.claims.length, 1);
-  containers.synchronize([containerFacts('other', { podUid: 'pod-db', env: env('u9', '2'), cpus: '2' })]);
+  containers.synchronize([containerFacts('other', { podUid: 'pod-db', env: claimEnv('u9', '2'), cpus: '2' })]);
   fail(1000);
   const abort = new AbortController();
   const settled = adoption.settle(abort.signal);
@@ -149,7 +149,7 @@ test('Adoption asks again while the API server is away, and until it is stopped'
 
 test('Adoption takes nothing over any more when the answer comes after it was stopped', async () => {
   const { ledger, containers, adoption, files, asked } = newNode({ u1: claimObject('u1', '2') });
-  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  containers.synchronize([containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' })]);
   const abort = new AbortController();
   const settled = adoption.settle(abort.signal);
   assert.equal(asked.length, 1);
@@ -164,7 +164,7 @@ test('Adoption binds the memory of a container whose claim asks for it, and reco
   const parameters = { apiVersion: 'v1alpha1', cpuConfig: { memoryNodes: 'local' } };
   allocation.devices['config'] = [{ source: 'FromClaim', opaque: { driver: 'dra.cpu', parameters } }];
   const { containers, adoption, files } = newNode({ u1: object });
-  containers.synchronize([containerFacts('db', { env: env('u1', '1,5'), cpus: '1,5' })]);
+  containers.synchronize([containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' })]);
   await adoption.settle(never);
   assert.deepEqual(
     containers.takeDueUpdates().map(({ cpus, memoryNodes }) => `${cpus} memory ${memoryNodes}`),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatClaimEnv } from '../claims/claim-env.ts';
 import { type ClaimSharing, Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
@@ -10,7 +9,7 @@ import { findMemoryNodes } from '../topology/memory-nodes.ts';
 import { parseSynthetic } from '../topology/synthetic.ts';
 import type { CpusetUpdate } from './container.ts';
 import { Containers } from './containers.ts';
-import { containerFacts, preparedClaim } from './testing/fixtures.ts';
+import { claimEnv, containerFacts, preparedClaim } from './testing/fixtures.ts';
 
 /** CPUs 0-3 are of NUMA node 0, 4-7 of node 1. */
 const machine = parseSynthetic('numa:2 core:4');
@@ -35,7 +34,6 @@ function newNode({
   return { ledger, containers, findings };
 }
 
-const claimEnv = (uid: string, cpus: string) => [formatClaimEnv(uid, parseCpuList(cpus))];
 const asText = (updates: readonly CpusetUpdate[]) =>
   updates.map(
     ({ containerId, cpus, memoryNodes }) => `${containerId} ${cpus}${memoryNodes ? ` memory ${memoryNodes}` : ''}`,
@@ -353,7 +351,7 @@ test('Containers: whatever comes, no container overlaps a claim of others and no
           apply(containers.remove(id));
         } else if (kind === 'shared' || (kind === 'exclusive' && claim && !real.has(uid))) {
           const id = kind === 'shared' ? `s${(ids += 1)}` : uid;
-          const env = kind === 'shared' || !claim ? [] : [formatClaimEnv(uid, claim.cpus)];
+          const env = kind === 'shared' || !claim ? [] : claimEnv(uid, claim.cpus);
           const { cpus, updates } = containers.create(containerFacts(id, { env }));
           real.set(id, cpus);
           apply(updates);

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ledger } from '../claims/ledger.ts';
-import { formatClaimEnv } from '../claims/claim-env.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
 import type { ContainerPlace } from './container.ts';
 import { Containers } from './containers.ts';
 import { DriftWatch, judgeDrift } from './drift.ts';
-import { containerFacts, preparedClaim } from './testing/fixtures.ts';
+import { claimEnv, containerFacts, preparedClaim } from './testing/fixtures.ts';
 
 for (const [wanted, configured, effective, verdict] of [
   ['4-6', '4-6', '4-6', 'none'],
@@ -79,7 +78,7 @@ function newNode() {
   });
   const create = (id: string, claim?: string, options: Parameters<typeof preparedClaim>[2] = {}) => {
     if (claim !== undefined) ledger.reserve(preparedClaim(id, claim, options));
-    const env = claim === undefined ? [] : [formatClaimEnv(id, parseCpuList(claim))];
+    const env = claim === undefined ? [] : claimEnv(id, claim);
     const admission = containers.create(containerFacts(id, { env }));
     obey(id, admission);
     for (const update of admission.updates) obey(update.containerId, update);

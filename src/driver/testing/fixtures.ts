@@ -1,4 +1,5 @@
 import type { PreparedClaim } from '../../claims/ledger.ts';
+import type { CpuSet } from '../../cpuset/cpu-set.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
 import type { ContainerFacts } from '../container.ts';
 
@@ -18,6 +19,11 @@ export function containerFacts(id: string, facts: Partial<ContainerFacts> = {}):
     cgroupsPath: '',
     ...facts,
   };
+}
+
+/** The environment of a container with a claim, as the claim's CDI device sets it. */
+export function claimEnv(uid: string, cpus: string | CpuSet): string[] {
+  return [`DRA_CPUSET_${uid}=${cpus}`];
 }
 
 /** What a claim asks for besides CPUs. */
