@@ -8,7 +8,7 @@ import { Backoff, sleep } from '../lib/backoff.ts';
 import { asObject } from '../lib/json.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { readClaimPods } from './claim-pods.ts';
-import { toRecord } from './claim-service.ts';
+import { toRecord } from './claim-record.ts';
 import { describeContainer, type UnverifiedContainer } from './container.ts';
 import type { Containers } from './containers.ts';
 import type { Machine } from './machine.ts';

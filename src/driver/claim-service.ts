@@ -9,6 +9,7 @@ import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
 import { readClaimPods } from './claim-pods.ts';
+import { toRecord } from './claim-record.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
 import { AwaitedClaims, readEarlierCpus } from './earlier-cpus.ts';
 import type { Machine } from './machine.ts';
@@ -76,23 +77,6 @@ const RELEASE_TIMEOUT_MS = 10_000;
 
 /** The part of an allocated device that the kubelet's answer repeats. */
 type AnsweredDevice = Pick<AllocatedDevice, 'request' | 'pool' | 'device' | 'shareId'>;
-
-/** What a prepared claim's file keeps. */
-export function toRecord(claim: PreparedClaim): ClaimRecord {
-  return {
-    uid: claim.uid,
-    cpus: claim.cpus.toString(),
-    namespace: claim.namespace,
-    name: claim.name,
-    assignments: claim.assignments.map(({ shareId, cpus, ...assignment }) => ({
-      ...assignment,
-      cpus: cpus.toString(),
-      ...(shareId === undefined ? {} : { shareId }),
-    })),
-    ...(claim.memoryNodes && { memoryNodes: claim.memoryNodes.toString() }),
-    ...(claim.sharesPool && { sharedCPUs: true }),
-  };
-}
 
 function toPreparedDevice(
   { uid, driverName, hasCpus }: { uid: string; driverName: string; hasCpus: boolean },

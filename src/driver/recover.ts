@@ -1,27 +1,12 @@
 import type { ClaimRecord } from '../cdi/spec.ts';
-import type { Assignment, Ledger, PreparedClaim } from '../claims/ledger.ts';
-import { parseCpuList } from '../cpuset/parse.ts';
+import type { Ledger } from '../claims/ledger.ts';
 import type { Log } from '../lib/log.ts';
+import { toPreparedClaim } from './claim-record.ts';
 
 /** What the checkpoint directory held. */
 export interface Checkpoint {
   readonly records: readonly ClaimRecord[];
   readonly damaged: readonly { uid: string; path: string; reason: string; movedTo: string | undefined }[];
-}
-
-function toPreparedClaim(record: ClaimRecord): PreparedClaim {
-  const assignments = (record.assignments ?? []).map(
-    (item): Assignment => ({ ...item, shareId: item.shareId, cpus: parseCpuList(item.cpus) }),
-  );
-  return {
-    uid: record.uid,
-    namespace: record.namespace ?? 'unknown',
-    name: record.name ?? record.uid,
-    assignments,
-    cpus: parseCpuList(record.cpus),
-    ...(record.memoryNodes !== undefined && { memoryNodes: parseCpuList(record.memoryNodes) }),
-    ...(record.sharedCPUs && { sharesPool: true }),
-  };
 }
 
 /**
