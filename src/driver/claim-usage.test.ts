@@ -12,13 +12,13 @@ const CLAIM = preparedClaim('a', '2-3');
 /** A container of pod `db`, with CPUs 2-3 of claim `a` unless it is a shared one. */
 function container(name: string, isShared: boolean, facts: Partial<ContainerFacts> = {}): DecidedContainer {
   const cpus = parseCpuList(isShared ? '0-1' : '2-3');
-  const env = isShared ? [] : ['DRA_CPUSET_a=2-3'];
   return {
-    facts: containerFacts('db', { name, env, ...facts }),
+    facts: containerFacts('db', { name, ...facts }),
     cpus,
     memoryNodes: undefined,
     exclusive: isShared ? undefined : cpus,
     sharesPool: false,
+    claimUids: isShared ? [] : ['a'],
   };
 }
 const other = container('sidecar', true);

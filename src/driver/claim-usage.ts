@@ -1,4 +1,3 @@
-import { parseClaimEnv } from '../claims/claim-env.ts';
 import { describeClaim } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import { type Advice, adviseOnRequest } from './advice.ts';
@@ -84,12 +83,12 @@ export class ClaimUsage {
    */
   #lookAtRequests(containers: readonly DecidedContainer[]): void {
     const messages = new Map<string, string[]>();
-    for (const { facts, exclusive, sharesPool } of containers) {
+    for (const { facts, exclusive, sharesPool, claimUids } of containers) {
       if (!exclusive) continue;
       const advice = this.#judgesRequests
         ? adviseOnRequest({ facts, claimedCpus: exclusive.size, sharesPool })
         : undefined;
-      for (const uid of parseClaimEnv(facts.env).keys()) {
+      for (const uid of claimUids) {
         this.#waiting.delete(uid);
         messages.set(uid, [...(messages.get(uid) ?? []), ...(advice ? [advice.message] : [])]);
       }

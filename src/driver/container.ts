@@ -35,12 +35,16 @@ export interface CpusetUpdate extends ContainerPlace {
   readonly containerId: string;
 }
 
-/** The answer to a container's creation. */
-export interface Admission extends ContainerPlace {
+/** Where a container is to run, and what of that its claims give it. */
+interface GrantedPlace extends ContainerPlace {
   /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
   readonly exclusive: CpuSet | undefined;
   /** Whether it runs on the shared CPUs because its claims ask for them besides. */
   readonly sharesPool: boolean;
+}
+
+/** The answer to a container's creation. */
+export interface Admission extends GrantedPlace {
   readonly updates: readonly CpusetUpdate[];
 }
 
@@ -63,14 +67,12 @@ export interface PlacedContainer {
 }
 
 /** A container and where it is meant to run. */
-export interface DecidedContainer extends ContainerPlace {
+export interface DecidedContainer extends GrantedPlace {
   readonly facts: ContainerFacts;
   /** Empty when there is no CPU for it. */
   readonly cpus: CpuSet;
-  /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
-  readonly exclusive: CpuSet | undefined;
-  /** Whether it runs on the shared CPUs because its claims ask for them besides. */
-  readonly sharesPool: boolean;
+  /** UIDs of the claims that give it its CPUs; empty for a shared container, whatever its environment names. */
+  readonly claimUids: readonly string[];
 }
 
 /** "namespace/pod/container", as messages name a container. */

@@ -135,6 +135,7 @@ for (const [what, env, code] of [
     assert.deepEqual(asText(updates), ['forged 0-1,4,6-7']);
     for (const { facts } of containers.unverified) containers.settleUnverified(facts.id);
     assert.deepEqual(placesOf(containers), { db: '2-3', forged: '0-1,4,6-7' });
+    assert.deepEqual([containers.find('db')?.claimUids, containers.find('forged')?.claimUids], [['u1'], []]);
     assert.deepEqual(findings, ['confined']);
   });
 }

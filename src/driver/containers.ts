@@ -24,6 +24,7 @@ export type SynchronizeFinding = 'missed' | 'confined';
 
 /** What a container's claims give it. */
 interface Grant {
+  readonly claimUids: readonly string[];
   readonly cpus: CpuSet;
   /** Decided once, so that its memory stays where it is when CPUs go offline. */
   readonly memoryNodes: NodeSet | undefined;
@@ -75,8 +76,8 @@ function memoryNodesOf(placement: Placement): NodeSet | undefined {
 
 /**
  * The containers of the node and their cpusets. Every answer comes from memory. Containers with claims get the claims' CPUs,
- * all others the shared pool, and those whose claims ask for it both; only containers whose set really changes are updated. CPUs that are offline are never asked
- * for; a container whose CPUs are all offline shares the pool until one is back.
+ * all others the shared pool, and those whose claims ask for it both; only containers whose set really changes are updated. CPUs
+ * that are offline are never asked for; a container whose CPUs are all offline shares the pool until one is back.
  */
 export class Containers {
   readonly #ledger: Ledger;
@@ -103,9 +104,7 @@ export class Containers {
 
   /** Every container that is followed, in the order in which they came. */
   get placed(): readonly PlacedContainer[] {
-    return this.decided.map(({ facts, cpus, exclusive }) => {
-      const { podUid, podNamespace, podName, name, env } = facts;
-      const claimUids = exclusive === undefined ? [] : [...parseClaimEnv(env).keys()];
+    return this.decided.map(({ facts: { podUid, podNamespace, podName, name }, cpus, claimUids }) => {
       return { podUid, podNamespace, podName, name, cpus, claimUids };
     });
   }
@@ -166,7 +165,7 @@ export class Containers {
       cpus: cpus.toString(),
       ...(grant?.sharesPool && { exclusive: grant.cpus.toString() }),
       ...(memoryNodes && { memoryNodes: memoryNodes.toString() }),
-      ...(grant && { claims: this.#nameClaims(facts) }),
+      ...(grant && { claims: this.#nameClaims(grant.claimUids) }),
       updates: updates.length,
     });
     return { cpus, memoryNodes, exclusive: grant?.cpus, sharesPool: grant?.sharesPool ?? false, updates };
@@ -324,12 +323,12 @@ export class Containers {
       memoryNodes: memoryNodesOf(placement),
       exclusive: grant?.cpus,
       sharesPool: grant?.sharesPool ?? false,
+      claimUids: grant?.claimUids ?? [],
     };
   }
 
-  /** The claims that a container's environment names, as people know them. */
-  #nameClaims({ env }: ContainerFacts): string {
-    const uids = [...parseClaimEnv(env).keys()];
+  /** Claims as people know them. */
+  #nameClaims(uids: readonly string[]): string {
     return uids.map((uid) => describeClaim(this.#ledger.find(uid) ?? { namespace: 'unknown', name: uid })).join();
   }
 
@@ -365,8 +364,10 @@ export class Containers {
     if (wanted.size === 0) return undefined;
     const { podUid, podNamespace, podName, name } = facts;
     const cpus = this.#ledger.admit(wanted, { podUid, podNamespace, podName, containerName: name });
-    const claims = [...wanted.keys()].flatMap((uid) => this.#ledger.find(uid) ?? []);
+    const claimUids = [...wanted.keys()];
+    const claims = claimUids.flatMap((uid) => this.#ledger.find(uid) ?? []);
     return {
+      claimUids,
       cpus,
       memoryNodes: this.#bindMemory(claims),
       // A container has one cpuset, so that one claim that asks is enough.

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
-import type { ContainerFacts } from './container.ts';
+import type { DriftReport } from './drift.ts';
 import { type HealthFacts, judgeHealth } from './health.ts';
+import { claimEnv, containerFacts } from './testing/fixtures.ts';
 
 const CPUS_A = parseCpuList('2-3');
 const claim: PreparedClaim = {
@@ -13,24 +14,12 @@ const claim: PreparedClaim = {
   assignments: [{ request: 'cpus', pool: 'node-a', device: 'cpudevnuma000', shareId: undefined, cpus: CPUS_A }],
   cpus: CPUS_A,
 };
-const container: ContainerFacts = {
-  id: 'c1',
-  name: 'main',
-  podUid: 'p1',
-  podNamespace: 'shop',
-  podName: 'db',
-  env: ['DRA_CPUSET_a=2-3'],
-  cpus: '2-3',
-  mems: '',
-  requestedMillis: undefined,
-  pid: 7,
-  cgroupsPath: '',
-};
+const container = containerFacts('c1', { env: claimEnv('a', CPUS_A) });
 const well: HealthFacts = {
   pool: 'node-a',
   deviceNames: ['cpudevnuma000', 'cpudevnuma001'],
   claims: [claim],
-  containers: [{ facts: container }],
+  containers: [{ facts: container, claimUids: ['a'] }],
   online: parseCpuList('0-7'),
   drift: { checked: 1, unreadable: 0, drifted: [], crippled: [] },
   notPinning: undefined,
@@ -51,19 +40,32 @@ test('judgeHealth blames the device of a claim whose CPUs are offline, and only 
   ]);
 });
 
+const wideDrift: DriftReport = {
+  checked: 1,
+  unreadable: 0,
+  crippled: [],
+  drifted: [
+    {
+      container: 'shop/db/main',
+      id: 'c1',
+      verdict: 'wide',
+      wanted: CPUS_A,
+      effective: parseCpuList('0-7'),
+      state: 'runs on CPUs 0-7 instead of 2-3',
+    },
+  ],
+};
+
 test('judgeHealth blames the device of a drifted container', () => {
-  const drifted = {
-    container: 'shop/db/main',
-    id: 'c1',
-    verdict: 'wide',
-    wanted: CPUS_A,
-    effective: parseCpuList('0-7'),
-    state: 'runs on CPUs 0-7 instead of 2-3',
-  } as const;
   assert.deepEqual(
-    summarize({ drift: { checked: 1, unreadable: 0, drifted: [drifted], crippled: [] } })[0],
+    summarize({ drift: wideDrift })[0],
     'cpudevnuma000 Unhealthy container shop/db/main runs on CPUs 0-7 instead of 2-3',
   );
+});
+
+test('judgeHealth blames no device for a container that only names its claim', () => {
+  const containers = [{ facts: container, claimUids: [] }];
+  assert.deepEqual(summarize({ containers, drift: wideDrift })[0], 'cpudevnuma000 Healthy');
 });
 
 test('judgeHealth knows nothing for sure while containers are not pinned, but what it knows it tells', () => {

@@ -1,9 +1,7 @@
-import { parseClaimEnv } from '../claims/claim-env.ts';
-import { ClaimError } from '../claims/claim-error.ts';
 import { describeClaim } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { ContainerFacts } from './container.ts';
+import type { DecidedContainer } from './container.ts';
 import type { DriftReport } from './drift.ts';
 
 /** How one device is, as the kubelet is told (k8s.io/kubelet dra-health v1). */
@@ -21,22 +19,12 @@ export interface HealthFacts {
   /** Names of the published devices. */
   readonly deviceNames: readonly string[];
   readonly claims: readonly PreparedClaim[];
-  readonly containers: readonly { readonly facts: ContainerFacts }[];
+  readonly containers: readonly Pick<DecidedContainer, 'facts' | 'claimUids'>[];
   readonly online: CpuSet;
   /** The last look at the containers' real cpusets; undefined before the first. */
   readonly drift: DriftReport | undefined;
   /** Why containers are not being pinned; undefined when they are. */
   readonly notPinning: string | undefined;
-}
-
-function claimsOf({ env }: ContainerFacts): readonly string[] {
-  try {
-    return [...parseClaimEnv(env).keys()];
-  } catch (error) {
-    // A malformed environment gives no claim; the container was refused or confined for it.
-    if (error instanceof ClaimError) return [];
-    throw error;
-  }
 }
 
 /** What is wrong, by device name. */
@@ -52,7 +40,7 @@ function collectFaults({ claims, containers, online, drift }: HealthFacts): Map<
     const offline = claim.cpus.difference(online);
     if (!offline.isEmpty) blame(claim, `CPUs ${offline} of claim ${describeClaim(claim)} are offline`, offline);
   }
-  const uidsById = new Map(containers.map(({ facts }) => [facts.id, claimsOf(facts)]));
+  const uidsById = new Map(containers.map(({ facts, claimUids }) => [facts.id, claimUids]));
   for (const { id, container, state } of drift?.drifted ?? []) {
     const uids = uidsById.get(id) ?? [];
     for (const claim of claims.filter(({ uid }) => uids.includes(uid))) {
