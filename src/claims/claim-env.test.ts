@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatClaimSpec } from '../cdi/spec.ts';
-import { parseClaimEnv } from './claim-env.ts';
+import { checkCpusEnv, parseClaimEnv } from './claim-env.ts';
+
+test('checkCpusEnv: DRA_CPUSET names no claim, and is refused where it stands twice', () => {
+  assert.equal(parseClaimEnv(['DRA_CPUSET=0-3']).size, 0);
+  checkCpusEnv(['DRA_CPUSET=0-3', 'DRA_CPUSET_a=2', 'DRA_CPUSET', 'A=DRA_CPUSET=']);
+  assert.throws(() => checkCpusEnv(['DRA_CPUSET=', 'B=1', 'DRA_CPUSET=0-3']), {
+    code: 'MalformedEnv',
+    message: /has DRA_CPUSET twice; the variable is set by dra.cpu, remove it/,
+  });
+});
 
 /** The variables that the CDI device of a claim sets. */
 function cdiEnv(uid: string, cpus: string): string[] {

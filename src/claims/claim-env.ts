@@ -6,6 +6,24 @@ import { ClaimError } from './claim-error.ts';
 export const CPUSET_ENV_PREFIX = 'DRA_CPUSET_';
 
 /**
+ * The variable by which an application finds the CPUs that are its container's own, of all its claims; empty where it has none and its
+ * pod set it. Its name does not begin with the prefix: it is never read.
+ */
+export const CPUS_ENV = 'DRA_CPUSET';
+
+/**
+ * Checks that the driver can set `CPUS_ENV` of a container with this environment.
+ * @throws ClaimError `MalformedEnv` when it stands there twice: the runtime would replace one and the process get the other.
+ */
+export function checkCpusEnv(env: readonly string[]): void {
+  if (env.filter((entry) => entry.startsWith(`${CPUS_ENV}=`)).length < 2) return;
+  throw new ClaimError(
+    'MalformedEnv',
+    `Cannot admit the container: its environment has ${CPUS_ENV} twice; the variable is set by dra.cpu, remove it from the pod`,
+  );
+}
+
+/**
  * Reads the claims of a container from its environment ("NAME=value" entries).
  * @returns claim UID -> CPUs; empty where the container has no claim.
  * @throws ClaimError `MalformedEnv` for a `DRA_CPUSET_*` entry without a UID, without a value or with a bad CPU list.

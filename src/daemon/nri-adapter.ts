@@ -1,9 +1,11 @@
-import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
+import { checkCpusEnv, CPUS_ENV, CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
+import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { ClaimedContainer } from '../driver/advice.ts';
 import type { ContainerFacts, ContainerPlace, CpusetUpdate } from '../driver/container.ts';
 import type { Containers } from '../driver/containers.ts';
 import {
   type Container,
+  type ContainerAdjustment,
   type ContainerUpdate,
   containerCpus,
   containerMems,
@@ -13,6 +15,7 @@ import {
   type LinuxResources,
   type NriHandlers,
   type PodSandbox,
+  withVariable,
 } from '../nri/index.ts';
 
 function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFacts {
@@ -51,6 +54,20 @@ function requestedMillis(resources: LinuxResources | undefined): number | undefi
   return shares <= SHARES_MIN ? undefined : Math.round((shares * 1_000) / SHARES_PER_CPU);
 }
 
+/**
+ * Tells the application the CPUs that are its own, under a name that it knows. A container without a claim is told nothing, and what
+ * its pod has set there is emptied, so that it can be trusted.
+ */
+function tellOwnCpus(
+  adjustment: ContainerAdjustment,
+  { env }: Container,
+  exclusive: CpuSet | undefined,
+): ContainerAdjustment {
+  if (exclusive) return withVariable(adjustment, CPUS_ENV, exclusive.toString());
+  const isSet = env.some((entry) => entry.startsWith(`${CPUS_ENV}=`));
+  return isSet ? withVariable(adjustment, CPUS_ENV, '') : adjustment;
+}
+
 /** Who hears of containers, before the runtime is answered. */
 export interface CreationListeners {
   /** A container may not be created. */
@@ -64,8 +81,9 @@ export function createNriHandlers(
   containers: Containers,
   { onRefused = () => {}, onClaimed = () => {} }: CreationListeners = {},
 ): NriHandlers {
-  const admit = (facts: ContainerFacts) => {
+  const admit = (facts: ContainerFacts, { env }: Container) => {
     try {
+      checkCpusEnv(env);
       return containers.create(facts);
     } catch (error) {
       onRefused(facts, error);
@@ -80,12 +98,13 @@ export function createNriHandlers(
     },
     createContainer({ container, pod }) {
       const facts = toFacts(container, pod);
-      const admission = admit(facts);
+      const admission = admit(facts, container);
       const { exclusive, sharesPool } = admission;
       if (exclusive) {
         onClaimed({ facts, claimedCpus: exclusive.size, sharesPool });
       }
-      return { adjustment: cpusetAdjustment(toCpuset(admission)), updates: admission.updates.map(toNriUpdate) };
+      const adjustment = tellOwnCpus(cpusetAdjustment(toCpuset(admission)), container, exclusive);
+      return { adjustment, updates: admission.updates.map(toNriUpdate) };
     },
     postStartContainer: ({ container }) => containers.started(container.id, container.pid),
     updateContainer: ({ container, resources }) =>

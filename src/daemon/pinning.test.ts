@@ -145,6 +145,24 @@ test('P17: Pinning knows what a container asks for, as it was created, changed, 
   assert.equal(requested(), 4_000);
 });
 
+test('Pinning: DRA_CPUSET tells a container its own CPUs, whatever its pod sets', async (context) => {
+  const node = await startNode(context);
+  node.pinning.start();
+  await node.pinning.whenPinning();
+  await node.prepare('u1', '2-3');
+  await node.prepare('u2', '5', { sharesPool: true });
+  const told = async (name: string, env: string[], uids: string[]) => {
+    const { id } = await node.startContainer(name, env, uids.map(claimCdiDeviceId));
+    const found = (await node.runtime.listContainers()).find((container) => container.id === id);
+    return found?.env.filter((entry) => entry.startsWith('DRA_CPUSET='));
+  };
+  assert.deepEqual(await told('db', ['A=1'], ['u1']), ['DRA_CPUSET=2-3']);
+  assert.deepEqual(await told('web', ['A=1'], []), []);
+  assert.deepEqual(await told('forged', ['DRA_CPUSET=0-7'], []), ['DRA_CPUSET=']);
+  assert.deepEqual(await told('mixed', ['DRA_CPUSET=0-7', 'B=2'], ['u2']), ['DRA_CPUSET=5']);
+  await assert.rejects(told('twice', ['DRA_CPUSET=0', 'DRA_CPUSET=0-7'], []), /has DRA_CPUSET twice/);
+});
+
 test('Pinning: an update on its way widens no container onto CPUs that a claim got meanwhile', async (context) => {
   const node = await startNode(context, { runtime: { nri: '0.8' }, driftIntervalMs: 60 });
   await node.prepare('u0', '2-3');

@@ -24,7 +24,15 @@ export type {
 } from './handlers.ts';
 export type { HookReport } from './hook-runner.ts';
 export { updateThroughSynchronize } from './late-updates.ts';
-export { containerCpus, containerMems, type Cpuset, cpusetAdjustment, cpusetUpdate, newMessage } from './messages.ts';
+export {
+  containerCpus,
+  containerMems,
+  type Cpuset,
+  cpusetAdjustment,
+  cpusetUpdate,
+  newMessage,
+  withVariable,
+} from './messages.ts';
 export { NriError, type NriErrorCode } from './nri-error.ts';
 export { NriPlugin, type NriPluginOptions, type UnsolicitedUpdates, type UpdateOutcome } from './plugin.ts';
 export type { NriPluginState } from './plugin-state.ts';

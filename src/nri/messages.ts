@@ -2,6 +2,7 @@ import {
   type Container,
   ContainerAdjustment,
   ContainerUpdate,
+  KeyValue,
   LinuxContainerAdjustment,
   LinuxCPU,
   LinuxResources,
@@ -32,6 +33,14 @@ function cpusetResources(cpuset: string | Cpuset): LinuxResources {
 export function cpusetAdjustment(cpuset: string | Cpuset): ContainerAdjustment {
   const linux = newMessage(LinuxContainerAdjustment, { resources: cpusetResources(cpuset) });
   return newMessage(ContainerAdjustment, { linux });
+}
+
+/**
+ * The same adjustment with a variable of the environment set, in place of one of that name. A name that the container has twice keeps
+ * its last value, and a variable cannot be removed: NRI up to 0.12 loses the wish.
+ */
+export function withVariable(adjustment: ContainerAdjustment, name: string, value: string): ContainerAdjustment {
+  return { ...adjustment, env: [...adjustment.env, newMessage(KeyValue, { key: name, value })] };
 }
 
 /**

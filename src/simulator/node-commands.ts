@@ -28,7 +28,7 @@ export type NodeCommand =
 
 /** A container as the node's process tells of it. */
 export interface ContainerReport
-  extends Pick<ContainerStatus, 'name' | 'podName' | 'podNamespace' | 'state' | 'attempt' | 'cpus' | 'mems'> {
+  extends Pick<ContainerStatus, 'name' | 'podName' | 'podNamespace' | 'state' | 'attempt' | 'cpus' | 'mems' | 'env'> {
   readonly pid?: number;
   /** Where it may run, as the kernel says; absent when it does not run. */
   readonly actual?: string;
@@ -51,11 +51,11 @@ class NodeCommandError extends Error {
 }
 
 async function reportContainer(node: EmbeddedNode, container: ContainerStatus): Promise<ContainerReport> {
-  const { id, name, podName, podNamespace, state, attempt, cpus, mems, pid } = container;
+  const { id, name, podName, podNamespace, state, attempt, cpus, mems, env, pid } = container;
   // It may end at any moment.
   const actual: CpuSet | undefined =
     state === 'running' ? await node.runtime.actualCpus(id).catch(() => undefined) : undefined;
-  const facts = { name, podName, podNamespace, state, attempt, cpus, mems };
+  const facts = { name, podName, podNamespace, state, attempt, cpus, mems, env };
   return { ...facts, ...(pid === undefined ? {} : { pid }), ...(actual ? { actual: actual.toString() } : {}) };
 }
 

@@ -1,6 +1,7 @@
 /** What the specification says of claims, from the claim that a user or a scheduler writes to the CPUs of the process. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
 import type { ResourceClaimSpec } from '../../src/simulator/apiserver/object-types.ts';
 import { pod } from '../../src/simulator/demo/demo-objects.ts';
@@ -217,6 +218,33 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
     await waitFor('the new driver’s look', async () => (await typesOf('greedy')).includes('Mismatched'));
     const counts = (await cluster.node.call({ do: 'countRequests' })) as Record<string, number>;
     assert.ok((counts['patch resourceclaims/status'] ?? 0) <= 6, JSON.stringify(counts));
+  });
+
+  it('DRA_CPUSET: a container finds its own CPUs under a name that it knows, and nobody can forge it', async (t) => {
+    const cluster = await startCluster(t, { nodeArgs });
+    await createClaim(cluster, 'first', { requests: [cpus('cpus', 2)] });
+    await createClaim(cluster, 'second', { requests: [cpus('cpus', 3)], config: [configOf({ sharedCPUs: true })] });
+    const names = ['first', 'second'];
+    const env = [{ name: 'DRA_CPUSET', value: '0-31' }];
+    const resources = { claims: names.map((name) => ({ name })) };
+    const spec = {
+      resourceClaims: names.map((name) => ({ name, resourceClaimName: name })),
+      containers: [
+        { name: 'main', image: 'busybox', env, resources },
+        { name: 'sidecar', image: 'busybox', env },
+      ],
+    };
+    await cluster.api.create('pods', pod('db', {}, spec));
+    const own = (await Promise.all(names.map((name) => waitForClaim(cluster, name)))).map((claim) => claim.cpus);
+    const told = async (name: string) =>
+      (await cluster.waitForContainer('db', (container) => container.name === name)).env.filter((entry) =>
+        entry.startsWith('DRA_CPUSET='),
+      );
+    assert.deepEqual(await told('main'), [`DRA_CPUSET=${CpuSet.unionOf(own)}`]);
+    assert.deepEqual(await told('sidecar'), ['DRA_CPUSET=']);
+    await cluster.node.call({ do: 'killContainer', pod: 'db', container: 'main' });
+    await cluster.waitForContainer('db', ({ name, attempt }) => name === 'main' && attempt === 1);
+    assert.deepEqual(await told('main'), [`DRA_CPUSET=${CpuSet.unionOf(own)}`]);
   });
 
   it('T12: whole cores only: the scheduler rounds three CPUs up to two cores', async (t) => {

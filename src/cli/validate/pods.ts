@@ -107,7 +107,9 @@ class PodChecker {
     for (const variable of field.at('env').items) {
       if (!variable.at('name').text?.startsWith(ENV_PREFIX)) continue;
       const want = `no variable that begins with ${ENV_PREFIX}, which is the driver's way to tell the runtime a container's CPUs`;
-      this.#issues.push(variable.at('name').issue('error', want, 'remove it, or the container will be refused'));
+      const fate =
+        variable.at('name').text === ENV_PREFIX ? 'the driver will replace it' : 'the container will be refused';
+      this.#issues.push(variable.at('name').issue('error', want, `remove it, or ${fate}`));
     }
     const uses = field.at('resources', 'claims').items.flatMap((reference) => {
       const claim = claims.find((one) => one.name === reference.at('name').text);

@@ -24,6 +24,7 @@ function statusOf(name: string, status: Partial<ContainerStatus>): ContainerStat
     pid: undefined,
     cpus: '',
     mems: '',
+    env: [],
   };
   const ends = { startedAtMs: NOW_MS - 2_000, finishedAtMs: undefined, exitCode: undefined };
   return { ...common, ...ends, state: 'running', ...status };

@@ -43,7 +43,7 @@ export interface ContainerRecord {
   readonly sandbox: Sandbox;
   readonly config: ContainerConfig;
   /** The pod's environment, then the devices'; a name may occur twice, and the last one counts for the process. */
-  readonly env: readonly string[];
+  env: readonly string[];
   readonly createdAtMs: number;
   state: 'created' | 'running' | 'exited';
   /** The cpuset it was given; "" when every CPU may be used. */
@@ -75,6 +75,8 @@ export interface ContainerStatus {
   readonly cpus: string;
   /** The NUMA nodes the runtime was told to bind its memory to, a Linux list; "" for every node. */
   readonly mems: string;
+  /** "NAME=value" entries, with what devices and plugins have set. */
+  readonly env: readonly string[];
   /** Unix time, as the next; undefined before it started. */
   readonly startedAtMs: number | undefined;
   readonly finishedAtMs: number | undefined;
@@ -95,7 +97,7 @@ export function newId(): string {
 
 /** What lists say about a container. */
 export function describeStatus(record: ContainerRecord): ContainerStatus {
-  const { id, config, sandbox, state, launched, cpus, mems, startedAtMs, finishedAtMs, exitCode } = record;
+  const { id, config, sandbox, state, launched, cpus, mems, env, startedAtMs, finishedAtMs, exitCode } = record;
   const { uid: podUid, name: podName, namespace: podNamespace } = sandbox.pod;
   const { name, image, attempt = 0 } = config;
   const pid = state === 'running' ? launched?.pid : undefined;
@@ -111,6 +113,7 @@ export function describeStatus(record: ContainerRecord): ContainerStatus {
     pid,
     cpus,
     mems,
+    env,
     startedAtMs,
     finishedAtMs,
     exitCode,

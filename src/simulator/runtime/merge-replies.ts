@@ -1,4 +1,5 @@
-import type { ContainerUpdate, LinuxResources } from '../../gen/nri.ts';
+import type { ContainerAdjustment, ContainerUpdate, KeyValue, LinuxResources } from '../../gen/nri.ts';
+import { readEnvChanges } from './adjust-env.ts';
 import { RuntimeError } from './runtime-error.ts';
 
 /** A cpuset as plugins want it, Linux lists; "" for no change. */
@@ -29,6 +30,7 @@ export class ReplyMerger {
   readonly #creatingId: string | undefined;
   readonly #owners = new Map<string, string>();
   readonly #changes = new Map<string, CpuChange>();
+  readonly #env: KeyValue[] = [];
 
   /** `creatingId` is the container that the request creates, which nobody may update. */
   constructor(creatingId?: string) {
@@ -40,13 +42,23 @@ export class ReplyMerger {
     return [...this.#changes.values()];
   }
 
+  /** The variables of the container being created. */
+  get env(): readonly KeyValue[] {
+    return this.#env;
+  }
+
   /**
    * Takes a plugin's adjustment of the container being created; the cpuset it sets.
    * @throws RuntimeError when two plugins want to set the same part of it.
    */
-  adjust(plugin: string, resources: LinuxResources | undefined): WantedCpuset {
-    const { cpus, mems } = readCpus(resources);
-    this.#claim(this.#creatingId ?? '', plugin, { cpus, mems });
+  adjust(plugin: string, adjustment: ContainerAdjustment | undefined): WantedCpuset {
+    const { cpus, mems } = readCpus(adjustment?.linux?.resources);
+    const id = this.#creatingId ?? '';
+    this.#claim(id, plugin, { cpus, mems });
+    for (const variable of readEnvChanges(adjustment?.env ?? [])) {
+      this.#claimField(id, plugin, `env ${variable.key}`);
+      this.#env.push(variable);
+    }
     return { cpus, mems };
   }
 
@@ -71,12 +83,15 @@ export class ReplyMerger {
       ['CPU pinning', cpus],
       ['memory pinning', mems],
     ] as const) {
-      if (value === '') continue;
-      const key = `${containerId} ${field}`;
-      const owner = this.#owners.get(key);
-      if (owner !== undefined) throw refused(`plugins "${owner}" and "${plugin}" both tried to set ${field}`);
-      this.#owners.set(key, plugin);
+      if (value !== '') this.#claimField(containerId, plugin, field);
     }
+  }
+
+  #claimField(containerId: string, plugin: string, field: string): void {
+    const key = `${containerId} ${field}`;
+    const owner = this.#owners.get(key);
+    if (owner !== undefined) throw refused(`plugins "${owner}" and "${plugin}" both tried to set ${field}`);
+    this.#owners.set(key, plugin);
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { dirname } from 'node:path';
-import type { Container, ContainerUpdate, LinuxResources, PodSandbox } from '../../gen/nri.ts';
+import type { Container, ContainerUpdate, KeyValue, LinuxResources, PodSandbox } from '../../gen/nri.ts';
 import { errorText, type Log } from '../../lib/log.ts';
 import { type CpuChange, ReplyMerger } from './merge-replies.ts';
 import type { NriIdentity, NriTimeouts } from './nri-identity.ts';
@@ -36,6 +36,8 @@ export interface MergedCreation {
   /** Linux lists; "" for no change. */
   readonly cpus: string;
   readonly mems: string;
+  /** Variables to set. */
+  readonly env: readonly KeyValue[];
   readonly changes: readonly CpuChange[];
 }
 
@@ -88,12 +90,12 @@ export class NriServer {
     for (const plugin of this.#plugins) {
       const reply = await plugin.createContainer(pod, container);
       if (!reply) continue;
-      const wanted = merger.adjust(plugin.fullName, reply.adjust?.linux?.resources);
+      const wanted = merger.adjust(plugin.fullName, reply.adjust);
       cpus = wanted.cpus || cpus;
       mems = wanted.mems || mems;
       merger.update(plugin.fullName, reply.update);
     }
-    return { cpus, mems, changes: merger.changes };
+    return { cpus, mems, env: merger.env, changes: merger.changes };
   }
 
   /** Asks every plugin about a change of resources; the changes they want, of that container or others. */

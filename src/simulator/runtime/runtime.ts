@@ -4,6 +4,7 @@ import { parseCpuList } from '../../cpuset/parse.ts';
 import { KeyedQueue } from '../../lib/keyed-queue.ts';
 import { errorText, type Log } from '../../lib/log.ts';
 import { TtrpcError } from '../../ttrpc/status.ts';
+import { adjustEnv } from './adjust-env.ts';
 import { resolveCdiDevices } from './cdi-devices.ts';
 import {
   type ContainerConfig,
@@ -290,12 +291,13 @@ export class Runtime {
   /** Lets plugins choose a new container's CPUs and change others'. */
   async #askAboutCreation(container: ContainerRecord): Promise<void> {
     const messages = [toPodMessage(container.sandbox), toContainerMessage(container)] as const;
-    const { cpus, mems, changes } = await this.#nri.createContainer(...messages).catch(async (error: unknown) => {
+    const { cpus, mems, env, changes } = await this.#nri.createContainer(...messages).catch(async (error: unknown) => {
       await this.#undoCreation(container);
       throw refused('failed to get NRI adjustment for container', error);
     });
     container.cpus = cpus || container.cpus;
     container.mems = mems || container.mems;
+    container.env = adjustEnv(container.env, env);
     await this.#applyChanges(changes);
   }
 

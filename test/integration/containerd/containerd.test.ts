@@ -76,7 +76,12 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
     assert.equal(await node.cpusOf(shared), all);
     await withClaimedPod('db', async ({ containerId, claim }, rest) => {
       const own = await node.cpusOf(containerId);
-      assert.ok((await node.envOf(containerId)).includes(`DRA_CPUSET_${claim.uid}=${own}`));
+      const env = await node.envOf(containerId);
+      assert.ok(env.includes(`DRA_CPUSET_${claim.uid}=${own}`));
+      assert.deepEqual(
+        env.filter((entry) => entry.startsWith('DRA_CPUSET=')),
+        [`DRA_CPUSET=${own}`],
+      );
       assert.equal(await node.cpusOf(shared), rest);
       assert.equal(await node.cpusOf(await node.cri.run(web, { name: 'late' })), rest);
     });
@@ -153,6 +158,11 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
       ];
       for (const [env, why] of forged) await assert.rejects(node.cri.create(pod, { env }), why);
       assert.equal(await node.cpusOf(await node.cri.run(pod)), rest);
+      const bare = await node.cri.run(pod, { name: 'bare', env: { DRA_CPUSET: all } });
+      assert.deepEqual(
+        (await node.envOf(bare)).filter((entry) => entry.startsWith('DRA_CPUSET')),
+        ['DRA_CPUSET='],
+      );
       await node.cri.removePod(pod);
     });
   });
