@@ -45,7 +45,7 @@ export interface Supply {
   readonly reserved: CpuSet;
 }
 
-/** "pod shop/db container main", as messages name an owner. */
+/** "container main of pod shop/db", as messages name an owner. */
 function describeOwner(owner: ClaimOwner): string {
   return `container ${owner.containerName} of pod ${owner.podNamespace}/${owner.podName}`;
 }

@@ -9,7 +9,8 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
-import { DriverHolder, type DriverHolderOptions, type DriverIdentity, identifyDriver } from './driver-holder.ts';
+import { DriverHolder, type DriverHolderOptions } from './driver-holder.ts';
+import { type DriverIdentity, identifyDriver } from './driver-identity.ts';
 
 const PROCESS = { pid: 7, hostname: 'worker', version: '0.1.0' };
 const podOf = (name: string, namespace = 'kube-system') => identifyDriver({ namespace, name, uid: undefined }, PROCESS);
@@ -34,19 +35,6 @@ async function fixture(context: TestContext) {
   };
   return { directory, create, abandoned };
 }
-
-test('identifyDriver takes the DaemonSet for the release, and the process where there is no pod', () => {
-  assert.deepEqual(podOf('dra-driver-cpu-x2x8k'), {
-    release: 'kube-system/dra-driver-cpu',
-    holder: 'pod kube-system/dra-driver-cpu-x2x8k',
-    version: '0.1.0',
-  });
-  assert.equal(podOf('dra-driver-cpu').release, 'kube-system/dra-driver-cpu');
-  assert.equal(
-    identifyDriver({ namespace: undefined, name: undefined, uid: undefined }, PROCESS).release,
-    'process 7 on worker',
-  );
-});
 
 test('C12: a second installation is refused with the name of the first, until that is gone', async (context) => {
   const { create } = await fixture(context);

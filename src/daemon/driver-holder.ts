@@ -8,15 +8,7 @@ import { SocketListener } from '../kubelet/socket-listener.ts';
 import { sleep } from '../lib/backoff.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { Log } from '../lib/log.ts';
-
-/** Who manages the CPUs of the node. */
-export interface DriverIdentity {
-  /** What is the same in all pods of one installation, such as "kube-system/dra-driver-cpu". */
-  readonly release: string;
-  /** The pod, or the process where there is no pod. */
-  readonly holder: string;
-  readonly version: string;
-}
+import { type DriverIdentity, readIdentity } from './driver-identity.ts';
 
 /** Another driver manages the CPUs of this node. */
 export class DriverHolderError extends Error {
@@ -37,34 +29,6 @@ const SUCCESSOR_PATIENCE_MS = 10_000;
 /** Looks within that time; all must find nobody. */
 const SUCCESSOR_LOOKS = 5;
 const LINE_LENGTH_MAX_BYTES = 4_096;
-/** What a DaemonSet's controller appends to the names of its pods (apiserver names.SimpleNameGenerator). */
-const POD_NAME_SUFFIX = /-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
-
-/** The pod the driver runs in, as far as it is told. */
-interface PodIdentity {
-  readonly namespace: string | undefined;
-  readonly name: string | undefined;
-  readonly uid: string | undefined;
-}
-
-/**
- * The identity of this driver. Pods of one DaemonSet have its name in common, by which a rolling update is told from a second
- * installation; pods that are not told their names are taken for pods of one.
- */
-export function identifyDriver(
-  { namespace, name, uid }: PodIdentity,
-  process: { readonly pid: number; readonly hostname: string; readonly version: string },
-): DriverIdentity {
-  const { pid, hostname, version } = process;
-  if (name) {
-    const path = `${namespace ?? 'default'}/${name}`;
-    return { release: path.replace(POD_NAME_SUFFIX, ''), holder: `pod ${path}`, version };
-  }
-  if (uid) return { release: 'unnamed pods', holder: `pod of UID ${uid}`, version };
-  const holder = `process ${pid} on ${hostname}`;
-  return { release: holder, holder, version };
-}
-
 /** The object on a line, or undefined when it is none. */
 function parseLine(line: string | undefined): JsonObject | undefined {
   try {
@@ -74,13 +38,6 @@ function parseLine(line: string | undefined): JsonObject | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function toIdentity(message: JsonObject | undefined): DriverIdentity {
-  const { release, holder, version } = message ?? {};
-  return typeof release === 'string' && typeof holder === 'string' && typeof version === 'string'
-    ? { release, holder, version }
-    : { release: 'unknown', holder: 'an unknown program', version: 'unknown' };
 }
 
 /** Reads lines one by one; undefined at the end, after the time or after too long a line. */
@@ -256,7 +213,7 @@ export class DriverHolder {
     const { identity, endpoint } = this.#options;
     try {
       const lines = new LineReader(socket);
-      const other = toIdentity(parseLine(await lines.next(ANSWER_TIMEOUT_MS)));
+      const other = readIdentity(parseLine(await lines.next(ANSWER_TIMEOUT_MS)));
       if (other.release !== identity.release) {
         throw new DriverHolderError(
           `Cannot start ${identity.holder}: ${other.holder} (dracpu ${other.version}) manages the CPUs of this node ` +
