@@ -1,13 +1,9 @@
 import { dirname, join } from 'node:path';
-import { ClaimUsage } from '../driver/claim-usage.ts';
-import { readMetadataCpus } from '../driver/earlier-cpus.ts';
 import type { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
 import { ReplaceableClaimHandler } from '../kubelet/replaceable-handler.ts';
 import { chooseSocketPaths } from '../kubelet/socket-paths.ts';
 import { sleep } from '../lib/backoff.ts';
-import { version } from '../lib/version.ts';
 import { createMetrics } from '../metrics/metrics.ts';
-import type { NodeState } from '../view/cpu-map.ts';
 import { connectApi } from './connect-api.ts';
 import { loadFoundation, loadMachine } from './foundation.ts';
 import { followMachine } from './follow-machine.ts';
@@ -15,13 +11,15 @@ import { HealthMonitor } from './health-monitor.ts';
 import { readMetricsState } from './http-routes.ts';
 import {
   createClaimService,
+  createClaimUsage,
   createKubeletPlugin,
   createMetadataDirectory,
   createPinning,
   createPreflight,
   type DaemonOptions,
-  describeRuntime,
+  describeNode,
   describeSliceDevices,
+  loadEarlierCpus,
   startHttp,
   takeNode,
   tellAdvice,
@@ -122,8 +120,7 @@ async function startParts(
   base.push(() => foundation.names.idle());
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
   const pinning = createPinning(options, foundation, { api, metrics, readiness });
-  const usage = new ClaimUsage({ judgesRequests: !config.publishNodeAllocatableResourceMapping });
-  for (const claim of foundation.ledger.claims) usage.prepared(claim, undefined, performance.now());
+  const usage = createClaimUsage(options, foundation);
   const health = new HealthMonitor({
     foundation,
     pinning,
@@ -131,9 +128,7 @@ async function startParts(
     setStatus: (claim, devices) => api.statuses.set(claim, devices),
   });
   const metadata = createMetadataDirectory(options, paths);
-  const earlier = readMetadataCpus((await metadata.readAll()).filter(({ uid }) => !foundation.ledger.find(uid)));
-  if (earlier.size > 0)
-    logger.forModule('driver').info('claims had CPUs before, which are kept for them', { claims: earlier.size });
+  const earlier = await loadEarlierCpus(options, foundation, metadata);
   const claims = createClaimService(options, foundation, {
     api,
     metrics,
@@ -147,16 +142,7 @@ async function startParts(
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
   let publish = () => {};
   const preflight = createPreflight(options, { api, readiness, onChange: () => publish() });
-  const readState = (): NodeState => ({
-    nodeName: config.nodeName,
-    version,
-    runtime: pinning.runtime && describeRuntime(pinning.runtime),
-    topology: foundation.machine.topology,
-    ledger: foundation.ledger,
-    containers: pinning.containers.placed,
-    conditions: readiness.readConditions(),
-    findings: preflight.findings,
-  });
+  const readState = () => describeNode(options, { foundation, pinning, readiness, preflight });
   let isStarted = false;
   const sources = { isStarted: () => isStarted, readConditions: readiness.readConditions, metrics, readState };
   base.push(await startHttp(options, sources));

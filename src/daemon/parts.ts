@@ -6,7 +6,8 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
 import { type Advice, adviseOnRequest } from '../driver/advice.ts';
 import { ClaimService } from '../driver/claim-service.ts';
-import type { ClaimUsage } from '../driver/claim-usage.ts';
+import { ClaimUsage } from '../driver/claim-usage.ts';
+import { readMetadataCpus } from '../driver/earlier-cpus.ts';
 import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
 import { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
@@ -15,6 +16,7 @@ import { sleep } from '../lib/backoff.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { NodeState } from '../view/cpu-map.ts';
 import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
 import type { ApiSide } from './connect-api.ts';
 import { DriverHolder } from './driver-holder.ts';
@@ -90,7 +92,7 @@ export function createPinning(
 }
 
 /** The container runtime, as pages show it. */
-export function describeRuntime({ name, version: release, nriVersion = 'unknown' }: RuntimeInfo): string {
+function describeRuntime({ name, version: release, nriVersion = 'unknown' }: RuntimeInfo): string {
   return `${name} ${release}, NRI ${nriVersion}`;
 }
 
@@ -101,6 +103,26 @@ export function createMetadataDirectory({ config }: DaemonOptions, paths: Socket
     dataDirectory: dirname(paths.endpoint),
     cdiDirectory: config.cdiDirectory,
   });
+}
+
+/** CPUs that claims without a spec file had before a reboot, by UID, as the metadata tells that outlived it. */
+export async function loadEarlierCpus(
+  { logger }: DaemonOptions,
+  { ledger }: Foundation,
+  metadata: MetadataDirectory,
+): Promise<ReadonlyMap<string, CpuSet>> {
+  const earlier = readMetadataCpus((await metadata.readAll()).filter(({ uid }) => !ledger.find(uid)));
+  if (earlier.size > 0) {
+    logger.forModule('driver').info('claims had CPUs before, which are kept for them', { claims: earlier.size });
+  }
+  return earlier;
+}
+
+/** What follows whether containers use their claims; with the mapping of KEP-5517 the scheduler counts requests as one with them. */
+export function createClaimUsage({ config }: DaemonOptions, { ledger }: Foundation): ClaimUsage {
+  const usage = new ClaimUsage({ judgesRequests: !config.publishNodeAllocatableResourceMapping });
+  for (const claim of ledger.claims) usage.prepared(claim, undefined, performance.now());
+  return usage;
 }
 
 /** The half that faces the kubelet's claims, and who hears what became of each. */
@@ -231,6 +253,28 @@ export async function startHttp({ config, logger }: DaemonOptions, sources: Http
   });
   await http.start();
   return () => http.stop();
+}
+
+/** The node as it is now, for pages and metrics. */
+export function describeNode(
+  { config }: DaemonOptions,
+  {
+    foundation: { machine, ledger },
+    pinning,
+    readiness,
+    preflight,
+  }: { foundation: Foundation; pinning: Pinning; readiness: Readiness; preflight: Preflight },
+): NodeState {
+  return {
+    nodeName: config.nodeName,
+    version,
+    runtime: pinning.runtime && describeRuntime(pinning.runtime),
+    topology: machine.topology,
+    ledger,
+    containers: pinning.containers.placed,
+    conditions: readiness.readConditions(),
+    findings: preflight.findings,
+  };
 }
 
 /** The devices as they are to be published now. */
