@@ -203,6 +203,25 @@ test('Pinning: a claim’s container does not start beside shared ones whose upd
   silent.destroy();
 });
 
+test('Pinning.stop gives up an update on its way: another driver may have the node by now', async (context) => {
+  const node = await startNode(context, { runtime: { nri: '0.8' }, driftIntervalMs: 60 });
+  await node.prepare('u1', '2-3');
+  node.pinning.start();
+  assert.equal(await node.pinning.whenPinning(), undefined);
+  const { id: web } = await node.startContainer('web');
+  const silent = connect(node.nriSocketPath);
+  await once(silent, 'connect');
+  node.release('u1');
+  await setTimeout(200);
+  const startMs = performance.now();
+  await node.pinning.stop();
+  assert.ok(performance.now() - startMs < 1_000);
+  silent.destroy();
+  await eventually('the runtime has let everybody in', () => node.runtime.plugins.length === 0);
+  await setTimeout(200);
+  assert.equal(await node.cpusOf(web), '0-1,4-7');
+});
+
 test('Pinning: updates of an answer that another plugin made fail are in the next one', async (context) => {
   const node = await startNode(context, { driftIntervalMs: 60_000 });
   node.pinning.start();

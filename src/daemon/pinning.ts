@@ -134,7 +134,7 @@ export class Pinning {
     this.#run = { abort, done: this.#watch(abort.signal) };
   }
 
-  /** Leaves the runtime; containers keep their CPUs. May be called again. */
+  /** Leaves the runtime, updates on their way included; containers keep their CPUs. May be called again. */
   async stop(): Promise<void> {
     const run = this.#run;
     this.#run = undefined;
@@ -181,7 +181,8 @@ export class Pinning {
     const identity = { name: `${IDENTITY.name}-updates`, index: IDENTITY.index };
     // Claims come and go until the runtime lets the plugin in; what was decided before could put containers onto their CPUs.
     const decide = () => toMessages(this.containers.renewUpdates(updates));
-    return updateThroughSynchronize({ ...identity, socketPath: nriSocketPath, log: nriLog }, decide);
+    const signal = this.#run?.abort.signal ?? AbortSignal.abort();
+    return updateThroughSynchronize({ ...identity, socketPath: nriSocketPath, log: nriLog, signal }, decide);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

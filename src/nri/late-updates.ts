@@ -14,19 +14,24 @@ const LINGER_MS = 100;
  * moment, which puts the updates into the answer to Synchronize and leaves. It is subscribed to nothing that matters, so
  * that the first plugin never misses an event. Works with every NRI (measured with containerd 2.1.9, NRI 0.8).
  * @param decide the updates, asked in the moment of the answer: to be let in may take seconds.
- * @throws NriError `RegistrationTimeout` when the runtime does not let the plugin in.
+ * @param options.signal gives up: from then on nothing is decided any more.
+ * @throws NriError `RegistrationTimeout` when the runtime does not let the plugin in; an AbortError after `signal`.
  */
 export async function updateThroughSynchronize(
-  options: Pick<NriPluginOptions, 'name' | 'index' | 'socketPath' | 'connect' | 'log'>,
+  options: Pick<NriPluginOptions, 'name' | 'index' | 'socketPath' | 'connect' | 'log'> & {
+    readonly signal?: AbortSignal;
+  },
   decide: () => readonly ContainerUpdate[],
 ): Promise<void> {
+  const ended = new AbortController();
+  const signal = options.signal ? AbortSignal.any([ended.signal, options.signal]) : ended.signal;
   const { promise, resolve } = Promise.withResolvers<void>();
   const plugin = new NriPlugin({
     ...options,
     handlers: {
       synchronize: ({ containers }) => {
         const known = new Set(containers.map(({ id }) => id));
-        return decide().filter(({ containerId }) => known.has(containerId));
+        return signal.aborted ? [] : decide().filter(({ containerId }) => known.has(containerId));
       },
       // A plugin must be subscribed to something: no event at all means every one.
       removePodSandbox: () => {},
@@ -35,16 +40,15 @@ export async function updateThroughSynchronize(
       if (kind === 'synchronized') resolve();
     },
   });
-  const abort = new AbortController();
   plugin.start();
   try {
-    const late = sleep(REGISTRATION_MS, undefined, { signal: abort.signal }).then(() => {
+    const late = sleep(REGISTRATION_MS, undefined, { signal }).then(() => {
       throw new NriError('RegistrationTimeout', `Cannot update containers: not let in within ${REGISTRATION_MS} ms`);
     });
     await Promise.race([promise, late]);
     await sleep(LINGER_MS);
   } finally {
-    abort.abort();
+    ended.abort();
     await plugin.stop();
   }
 }
