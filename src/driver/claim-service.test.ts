@@ -297,6 +297,17 @@ test('ClaimService.close: what is under way fails and changes nothing, whatever 
   assert.equal(fixture.ledger.claims.length, 2);
 });
 
+test('ClaimService.close: a claim whose file comes late is not told to be prepared, for the next driver may not know it', async () => {
+  const fixture = withClaims({ a: '2' });
+  const written = Promise.withResolvers<void>();
+  fixture.whenDiskWrites = () => written.promise;
+  const error = fixture.prepareError('a');
+  await eventually('reserved', () => !fixture.ledger.taken.isEmpty);
+  fixture.service.close();
+  written.resolve();
+  assert.match(await error, /this driver has left the node/);
+});
+
 /** A claim as the API server has it after it was prepared: with what its status tells. */
 function withStatus(fixture: ClaimFixture, uid: string) {
   const claim = fixture.ledger.find(uid);

@@ -252,6 +252,8 @@ export class ClaimService {
     const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim, earlier)));
     const isNew = adopted === undefined;
     await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
+    // The next driver may have read the files before these were there.
+    this.#checkOpen('prepare', claim);
     const durationMs = this.#ports.now() - startMs;
     this.#ports.observe({ kind: 'prepared', claim: prepared, pods: readClaimPods(fetched.value), isNew, durationMs });
     return this.#answer(prepared, claim.devices);

@@ -31,6 +31,8 @@ export class ClaimFixture {
   removalError: Error | undefined;
   /** Rejects writes of files while set, after the file is in its place. */
   lateDiskError: Error | undefined;
+  /** How long the disk takes until a file is in its place. */
+  whenDiskWrites: () => Promise<void> = async () => {};
   /** Rejects what containers are to be told while set. */
   metadataError: Error | undefined;
   /** Rejects requests to the API server while set. */
@@ -71,6 +73,7 @@ export class ClaimFixture {
       },
       specs: {
         write: async (record) => {
+          await this.whenDiskWrites();
           if (this.diskError) throw this.diskError;
           this.files.set(record.uid, record);
           if (this.lateDiskError) throw this.lateDiskError;
