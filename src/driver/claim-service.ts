@@ -56,7 +56,7 @@ export interface ClaimServicePorts {
   readonly whenPinning: () => Promise<string | undefined>;
   /** CPUs that claims without a spec file had before, by UID, as far as files tell that outlive a reboot. */
   readonly earlier?: ReadonlyMap<string, CpuSet>;
-  /** Whether a container that the runtime has names the claim. */
+  /** Whether a container that the runtime has has the claim's CPUs, or may turn out to. */
   readonly usesClaim: (uid: string) => boolean;
   /** Told what became of each claim, after the fact. */
   readonly observe: (event: ClaimEvent) => void;

@@ -175,6 +175,18 @@ test('Containers N14: containers that contradict each other are confined, the ot
   assert.deepEqual(asText(updates), ['second 0-1,4-7', 'gone 0-1,4-7', 'web 0-1,4-7']);
 });
 
+test('Containers.usesClaim N6: a confined container does not use the claim that its environment names', () => {
+  const { ledger, containers } = newNode();
+  ledger.reserve(preparedClaim('u1', '2-3'));
+  containers.synchronize([
+    containerFacts('forged', { env: claimEnv('u1', '2-4') }),
+    containerFacts('thief', { podNamespace: 'thieves', env: claimEnv('u1', '2-3') }),
+  ]);
+  assert.equal(containers.usesClaim('u1'), false);
+  containers.synchronize([containerFacts('db', { env: claimEnv('u1', '2-3') })]);
+  assert.equal(containers.usesClaim('u1'), true);
+});
+
 test('Containers N14: no environment whatever breaks Synchronize, and none gives CPUs that are not its own', () => {
   const value = fc.oneof(fc.constantFrom('2-3', '0-7', '', '\n', '0-', '5'), fc.string({ maxLength: 8 }));
   const entry = fc

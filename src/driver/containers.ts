@@ -121,10 +121,11 @@ export class Containers {
     return container && this.#describe(container, this.#sharedPool());
   }
 
-  /** Whether a container names the claim, whatever came of it. */
+  /** Whether a container has the claim's CPUs, or may turn out to; one that names it and was confined does not use it. */
   usesClaim(uid: string): boolean {
-    return [...this.#followed.values()].some(({ facts }) =>
-      facts.env.some((entry) => entry.startsWith(`${CPUSET_ENV_PREFIX}${uid}=`)),
+    return [...this.#followed.values()].some(
+      ({ facts, placement }) =>
+        placement.kind !== 'shared' && facts.env.some((entry) => entry.startsWith(`${CPUSET_ENV_PREFIX}${uid}=`)),
     );
   }
 
