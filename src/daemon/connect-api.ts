@@ -22,8 +22,8 @@ const KNOWN_CLAIM_PATIENCE_MS = 1_000;
 /** The API server as the daemon needs it. */
 export interface ApiSide {
   readonly fetchClaim: ClaimServicePorts['fetchClaim'];
-  /** The claim with this UID in this namespace, or undefined when there is none. */
-  readonly findClaim: (wanted: { readonly namespace: string; readonly uid: string }) => Promise<unknown>;
+  /** All claims of a namespace. */
+  readonly listClaims: (namespace: string) => Promise<readonly unknown[]>;
   /** The Node object of this machine. */
   readonly fetchNode: () => Promise<unknown>;
   /** Keeps the node's ResourceSlices as wanted. */
@@ -82,10 +82,7 @@ export async function connectApi(options: ConnectApiOptions): Promise<ApiSide> {
   return {
     fetchClaim: (reference, { isKnown = false } = {}) =>
       fetchClaim(client, reference, isKnown ? { patienceMs: KNOWN_CLAIM_PATIENCE_MS } : {}),
-    findClaim: async ({ namespace, uid }) => {
-      const { items } = await client.list({ resource: RESOURCE_CLAIMS, namespace });
-      return items.find((item) => item.metadata.uid === uid);
-    },
+    listClaims: async (namespace) => (await client.list({ resource: RESOURCE_CLAIMS, namespace })).items,
     fetchNode: () => fetchNode(client, config.nodeName),
     slices: new SlicePublisher({
       client,

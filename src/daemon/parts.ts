@@ -63,7 +63,7 @@ export function createPinning(
     hostRoot: config.hostRoot,
     unsolicitedUpdates: config.unsolicitedUpdates,
     ownPodUid: config.podUid,
-    findClaim: api.findClaim,
+    listClaims: api.listClaims,
     specs: foundation.specs,
     log: logger.forModule('driver'),
     nriLog: logger.forModule('nri'),

@@ -38,7 +38,7 @@ async function startNode(
       nriSocketPath: node.nriSocketPath,
       hostRoot: '/nonexistent',
       unsolicitedUpdates: 'auto',
-      findClaim: async () => undefined,
+      listClaims: async () => [],
       specs: { write: async () => {}, remove: async () => {} },
       log: silentLog,
       nriLog: silentLog,

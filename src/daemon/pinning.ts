@@ -37,7 +37,7 @@ export interface PinningOptions extends CreationListeners {
   readonly hostRoot: string;
   readonly ownPodUid?: string | undefined;
   readonly unsolicitedUpdates: UnsolicitedUpdates;
-  readonly findClaim: AdoptionPorts['findClaim'];
+  readonly listClaims: AdoptionPorts['listClaims'];
   readonly specs: AdoptionPorts['specs'];
   /** For decisions on containers. */
   readonly log: Log;
@@ -86,7 +86,7 @@ export class Pinning {
       log,
     });
     this.#adoption = new Adoption(options.machine, ledger, this.containers, {
-      findClaim: options.findClaim,
+      listClaims: options.listClaims,
       specs: options.specs,
       onChange: () => this.claimsChanged(),
       log,

@@ -31,13 +31,13 @@ function newNode(objects: Record<string, unknown>) {
   const hooks = { afterWrite: async () => {} };
   let failures = 0;
   const adoption = new Adoption(() => machine, ledger, containers, {
-    findClaim: async ({ namespace, uid }) => {
-      asked.push(`${namespace} ${uid}`);
+    listClaims: async (namespace) => {
+      asked.push(namespace);
       if (failures > 0) {
         failures -= 1;
         throw new RangeError('API server away');
       }
-      return objects[uid];
+      return Object.values(objects);
     },
     specs: {
       write: async (record) => {
@@ -64,7 +64,7 @@ test('Adoption takes a confirmed claim of a running container over, file and all
     containerFacts('web', { cpus: '' }),
   ]);
   await adoption.settle(never);
-  assert.deepEqual(asked, ['shop u1']);
+  assert.deepEqual(asked, ['shop']);
   assert.deepEqual(placesOf(containers), { db: '1,5', web: '0,2-4,6-7' });
   assert.equal(ledger.find('u1')?.cpus.toString(), '1,5');
   assert.deepEqual(
@@ -115,6 +115,18 @@ test('Adoption leaves no file of a claim that is unprepared while it is written'
   hooks.afterWrite = async () => void ledger.release('u1');
   await adoption.settle(never);
   assert.deepEqual(files, []);
+});
+
+test('Adoption asks once for the claims of a namespace, however many containers want to know', async () => {
+  const { containers, adoption, asked } = newNode({ u1: claimObject('u1', '2'), u2: claimObject('u2', '1', 'pod-2') });
+  containers.synchronize([
+    containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' }),
+    containerFacts('second', { podUid: 'pod-2', env: claimEnv('u2', '6'), cpus: '6' }),
+    containerFacts('other', { podNamespace: 'bar', env: claimEnv('u3', '7'), cpus: '7' }),
+  ]);
+  await adoption.settle(never);
+  assert.deepEqual(asked, ['shop', 'bar']);
+  assert.deepEqual(placesOf(containers), { db: '1,5', second: '6', other: '0,2-4,7' });
 });
 
 test('Adoption gives CPUs of another claim to nobody twice', async () => {

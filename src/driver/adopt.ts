@@ -18,8 +18,8 @@ const RETRY = { initialMs: 200, maxMs: 10_000 };
 
 /** What adoption needs of the world. */
 export interface AdoptionPorts {
-  /** The claim with this UID in this namespace, or undefined when there is none. Rejects when it cannot be asked. */
-  readonly findClaim: (wanted: { readonly namespace: string; readonly uid: string }) => Promise<unknown>;
+  /** All claims of a namespace. Rejects when they cannot be asked for. */
+  readonly listClaims: (namespace: string) => Promise<readonly unknown[]>;
   readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
   /** Called after claims were adopted or containers confined. */
   readonly onChange: () => void;
@@ -96,7 +96,9 @@ export class Adoption {
     const backoff = new Backoff(RETRY);
     while (!signal.aborted && this.#containers.unverified.length > 0) {
       try {
-        for (const container of this.#containers.unverified) await this.#settleOne(container, signal);
+        // Younger than the containers of the round, whose claims are therefore in it.
+        const lists = new Map<string, readonly unknown[]>();
+        for (const container of this.#containers.unverified) await this.#settleOne(container, lists, signal);
         backoff.reset();
       } catch (error) {
         this.#ports.log.warn('claims of running containers cannot be checked yet', { reason: errorText(error) });
@@ -106,12 +108,18 @@ export class Adoption {
     }
   }
 
-  /** @throws whatever `findClaim` rejects with; the container is unverified still. */
-  async #settleOne(container: UnverifiedContainer, signal: AbortSignal): Promise<void> {
+  /** @throws whatever `listClaims` rejects with; the container is unverified still. */
+  async #settleOne(
+    container: UnverifiedContainer,
+    lists: Map<string, readonly unknown[]>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { facts, claims } = container;
     for (const [uid, cpus] of claims) {
       if (this.#ledger.find(uid)) continue;
-      const claim = await this.#ports.findClaim({ namespace: facts.podNamespace, uid });
+      const list = lists.get(facts.podNamespace) ?? (await this.#ports.listClaims(facts.podNamespace));
+      lists.set(facts.podNamespace, list);
+      const claim = list.find((object) => asObject(asObject(object).metadata).uid === uid);
       // Another driver may have the node by now.
       if (signal.aborted) return;
       await this.#adopt(claim, { uid, cpus, facts });
