@@ -1,0 +1,158 @@
+import type { ClaimRecord } from '../../cdi/spec.ts';
+import { Ledger } from '../../claims/ledger.ts';
+import type { CpuSet } from '../../cpuset/cpu-set.ts';
+import { Adoption } from '../../driver/adopt.ts';
+import type { ClaimEvent } from '../../driver/claim-events.ts';
+import { ClaimService, type ClaimServicePorts } from '../../driver/claim-service.ts';
+import type { CpusetUpdate } from '../../driver/container.ts';
+import { Containers } from '../../driver/containers.ts';
+import { type CpusetReading, DriftWatch } from '../../driver/drift.ts';
+import type { Machine } from '../../driver/machine.ts';
+import { UpdatePusher } from '../../driver/push-updates.ts';
+import { recoverClaims } from '../../driver/recover.ts';
+import { silentLog } from '../../lib/log.ts';
+import type { NriHandlers } from '../../nri/index.ts';
+import { findMemoryNodes } from '../../topology/memory-nodes.ts';
+import { createNriHandlers } from '../nri-adapter.ts';
+import type { ModelRuntime } from './model-runtime.ts';
+import type { Dice, Tasks } from './model-tasks.ts';
+
+/** The node around the driver. What takes time there is a task of the driver that asks. */
+interface DriverNode {
+  readonly machine: Machine;
+  readonly files: ReadonlyMap<string, ClaimRecord>;
+  readonly told: ReadonlyMap<string, CpuSet>;
+  readonly runtime: ModelRuntime;
+  readonly isSlow: boolean;
+  readonly nowMs: number;
+  readonly dice: Dice;
+  readonly tasks: Tasks;
+  openDisk(driver: object): ClaimServicePorts['specs'];
+  openMetadata(driver: ModelDriver): ClaimServicePorts['metadata'];
+  fetchClaim(driver: ModelDriver, uid: string): Promise<unknown>;
+  listClaims(driver: object): Promise<unknown[]>;
+  passTime(driver: object, delayMs: number): Promise<void>;
+  observe(event: ClaimEvent): void;
+  readCpuset(id: string): CpusetReading | undefined;
+}
+
+/** One driver process of a model: the parts that decide, put together as `pinning.ts` and `parts.ts` do it. */
+export class ModelDriver {
+  readonly ledger: Ledger;
+  readonly containers: Containers;
+  readonly handlers: Required<NriHandlers>;
+  readonly service: ClaimService;
+  readonly #node: DriverNode;
+  readonly #adoption: Adoption;
+  readonly #pusher: UpdatePusher;
+  readonly #drift: DriftWatch;
+  readonly #stopped = new AbortController();
+  /** Containers that an update outside a hook is on its way to, and how many. */
+  readonly #onTheWay = new Map<string, number>();
+  #gate = Promise.withResolvers<undefined>();
+  isConnected = false;
+
+  constructor(node: DriverNode) {
+    this.#node = node;
+    this.ledger = new Ledger(node.machine.devices);
+    recoverClaims({ records: [...node.files.values()], damaged: [] }, this.ledger, silentLog);
+    this.containers = new Containers(this.ledger, silentLog, {
+      findMemoryNodes: (cpus) => findMemoryNodes(node.machine.topology, cpus),
+    });
+    this.handlers = createNriHandlers(this.containers) as Required<NriHandlers>;
+    const specs = node.openDisk(this);
+    const onChange = () => this.claimsChanged();
+    this.service = new ClaimService(this.ledger, {
+      machine: () => node.machine,
+      fetchClaim: ({ uid }) => node.fetchClaim(this, uid),
+      specs,
+      metadata: node.openMetadata(this),
+      earlier: new Map([...node.told].filter(([uid]) => !this.ledger.find(uid))),
+      whenPinning: () => this.#whenPinning(),
+      usesClaim: (uid) => this.containers.usesClaim(uid),
+      observe: (event) => node.observe(event),
+      onChange,
+      now: () => node.nowMs,
+      sleep: (delayMs) => node.passTime(this, delayMs),
+    });
+    this.#pusher = new UpdatePusher(this.containers, {
+      send: (updates) => this.#send(updates),
+      sendSlowly: (updates) => this.#sendSlowly(updates),
+      log: silentLog,
+    });
+    const adoptionPorts = { listClaims: () => node.listClaims(this), specs, onChange, log: silentLog };
+    this.#adoption = new Adoption(() => node.machine, this.ledger, this.containers, adoptionPorts);
+    this.#drift = new DriftWatch(this.containers, {
+      readCpuset: async ({ id }) => node.readCpuset(id),
+      readOnline: () => node.machine.topology.online,
+      push: () => this.#pusher.push({ byAllMeans: true }),
+      onOutcome: () => {},
+      log: silentLog,
+    });
+  }
+
+  isOnTheWay(containerId: string): boolean {
+    return (this.#onTheWay.get(containerId) ?? 0) > 0;
+  }
+
+  claimsChanged(): void {
+    this.containers.observeOnline(this.#node.machine.topology.online);
+    if (this.isConnected) void this.#pusher.push();
+  }
+
+  /** The connection with the runtime was made, and its state told. */
+  connected(): void {
+    this.isConnected = true;
+    void this.#adopt();
+  }
+
+  disconnected(): void {
+    this.isConnected = false;
+    this.#gate = Promise.withResolvers();
+  }
+
+  checkDrift(): void {
+    if (this.isConnected) void this.#drift.check();
+  }
+
+  /** Another driver has the node from now on. */
+  leave(): void {
+    this.service.close();
+    this.#stopped.abort();
+    this.isConnected = false;
+  }
+
+  async #adopt(): Promise<void> {
+    if (this.containers.unverified.length > 0) await this.#adoption.settle(this.#stopped.signal);
+    if (this.isConnected && this.containers.unverified.length === 0) this.#gate.resolve(undefined);
+  }
+
+  #whenPinning(): Promise<string | undefined> {
+    return Promise.race([this.#gate.promise, this.#node.passTime(this, 10_000).then(() => 'the runtime is away')]);
+  }
+
+  async #send(updates: readonly CpusetUpdate[]): Promise<'applied' | 'withheld'> {
+    const node = this.#node;
+    if (node.isSlow) return 'withheld';
+    const ids = updates.map(({ containerId }) => containerId);
+    for (const id of ids) this.#onTheWay.set(id, (this.#onTheWay.get(id) ?? 0) + 1);
+    try {
+      await node.tasks.wait(this, 'update');
+      if (!this.isConnected) throw new RangeError('connection lost');
+      const isWhole = node.dice.chance(0.9);
+      node.runtime.apply(isWhole ? updates : updates.slice(1));
+      if (!isWhole) throw new RangeError('some updates failed');
+      return 'applied';
+    } finally {
+      for (const id of ids) this.#onTheWay.set(id, (this.#onTheWay.get(id) ?? 0) - 1);
+    }
+  }
+
+  async #sendSlowly(updates: readonly CpusetUpdate[]): Promise<void> {
+    const { tasks } = this.#node;
+    await tasks.wait(this, 'update');
+    if (this.#stopped.signal.aborted) throw new RangeError('stopped');
+    this.#node.runtime.apply(this.containers.renewUpdates(updates));
+    await tasks.wait(this, 'update');
+  }
+}
