@@ -12,23 +12,16 @@ export type Domain = 'l3Caches' | 'numaNodes' | 'sockets';
 
 const NAMES = { l3Caches: 'L3 cache', numaNodes: 'NUMA node', sockets: 'socket' } as const;
 
-/** Clears the CPUs whose core has no known L3 cache. */
-function keepCached({ index }: Workspace, words: Uint32Array): Uint32Array {
+/** The CPUs of `words` whose L3 cache is as wanted; that of a CPU without a known one is -1. */
+function keepL3({ index }: Workspace, words: Uint32Array, isWanted: (l3: number) => boolean): Uint32Array {
+  const { coreOfCpu, coreLeaf, leafL3, l3OfCpu } = index;
+  const l3OfCore = (core: number) => (core < 0 ? -1 : (leafL3[coreLeaf[core] ?? 0] ?? -1));
   const kept = words.slice();
-  for (const [cpu, core] of index.coreOfCpu.entries()) {
+  for (const [cpu, core] of coreOfCpu.entries()) {
     const word = cpu >>> 5;
-    if (core >= 0 && (index.leafL3[index.coreLeaf[core] ?? 0] ?? -1) >= 0) continue;
-    if (word < kept.length) kept[word] = (kept[word] ?? 0) & ~(1 << (cpu & 31));
-  }
-  return kept;
-}
-
-/** The CPUs of `words` that share a cache, for machines whose cores have several. */
-function keepL3({ index }: Workspace, words: Uint32Array, l3: number): Uint32Array {
-  const kept = words.slice();
-  for (const [cpu, other] of index.l3OfCpu?.entries() ?? []) {
-    const word = cpu >>> 5;
-    if (other !== l3 && word < kept.length) kept[word] = (kept[word] ?? 0) & ~(1 << (cpu & 31));
+    if (word < kept.length && !isWanted(l3OfCpu?.[cpu] ?? l3OfCore(core))) {
+      kept[word] = (kept[word] ?? 0) & ~(1 << (cpu & 31));
+    }
   }
   return kept;
 }
@@ -51,7 +44,10 @@ function takeSplitL3(workspace: Workspace, words: Uint32Array, cpus: number): Ch
   const free: number[] = [];
   const found: { readonly words: Uint32Array; readonly free: number }[] = [];
   for (let l3 = 0; l3 < index.l3Count; l3 += 1) {
-    countFree(before, keepL3(workspace, words, l3));
+    countFree(
+      before,
+      keepL3(workspace, words, (other) => other === l3),
+    );
     free.push(before.total);
     if (before.total < cpus) continue;
     const choice = takePacked(workspace, cpus, { alignL3: false, spread: false });
@@ -73,7 +69,7 @@ function takeSplitL3(workspace: Workspace, words: Uint32Array, cpus: number): Ch
 export function takeSingleDomain(workspace: Workspace, words: Uint32Array, cpus: number, domain: Domain): Choice {
   const { before, census, index } = workspace;
   if (domain === 'l3Caches' && index.l3OfCpu) return takeSplitL3(workspace, words, cpus);
-  countFree(before, domain === 'l3Caches' ? keepCached(workspace, words) : words);
+  countFree(before, domain === 'l3Caches' ? keepL3(workspace, words, (l3) => l3 >= 0) : words);
   if (before.total >= cpus) {
     const packed = takePacked(workspace, cpus, { alignL3: true, spread: false });
     if (packed.score[domain] === 1) return { ...packed, rule: { kind: 'one-domain', domain } };
