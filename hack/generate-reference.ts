@@ -1,6 +1,7 @@
 /**
  * Writes what documentation has from tables in the program: the configuration file's JSON schema, also inside that of the
- * chart's values, and the tables of options, metrics and values between marker comments. `src/config/reference-docs.test.ts` says when this must be run again.
+ * chart's values, and the tables of options, metrics and values between marker comments. `src/config/reference-docs.test.ts` says
+ * when this must be run again.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeParametersSchema } from '../src/claims/opaque-parameters.ts';

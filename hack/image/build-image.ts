@@ -1,7 +1,8 @@
 /**
  * Makes the images as archives below dist/, without Docker: `node hack/image/build-image.ts [amd64] [arm64]`. The driver's
  * image is Node, the libraries it needs and the bundle; the test image has the same first layer and a program that tells its
- * CPUs. The archives of this machine's architecture have a second, shorter name. `--rootfs DIR` writes the driver's files into a folder instead (what the Dockerfile copies).
+ * CPUs. The archives of this machine's architecture have a second, shorter name. `--rootfs DIR` writes the driver's files into a
+ * folder instead (what the Dockerfile copies).
  *
  * `TAG` and `IMAGE_REPO` name the image. Libraries come from this system's root, for the other architecture from where Debian's
  * cross packages (libstdc++6-arm64-cross, libstdc++6-amd64-cross) put them; `IMAGE_SYSROOT` names another root.

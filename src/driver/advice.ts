@@ -1,6 +1,9 @@
 import type { ContainerFacts } from './container.ts';
 
-/** Something that runs, but hardly as its author means it; told as an event of the pod, or of the claim where its pod is not known. */
+/**
+ * Something that runs, but hardly as its author means it; told as an event of the pod, or of the claim where its pod is not
+ * known.
+ */
 export interface Advice {
   readonly regarding: {
     readonly kind: 'Pod' | 'ResourceClaim';

@@ -25,7 +25,10 @@ export interface MachineFacts {
   readonly dies: readonly CpuGroup[];
   readonly clusters: readonly CpuGroup[];
   readonly cores: readonly CpuGroup[];
-  /** The kernel's `core_id` of CPUs that have another one than the core they are in (AMD Bulldozer numbers both halves of a module). */
+  /**
+   * The kernel's `core_id` of CPUs that have another one than the core they are in (AMD Bulldozer numbers both halves of a
+   * module).
+   */
   readonly ownCoreIds?: ReadonlyMap<number, number>;
   readonly l3Caches: readonly L3Group[];
   readonly numaNodes: readonly NumaNode[];

@@ -1,7 +1,7 @@
 /**
  * Runs inside an emulated machine of 2 sockets, 4 dies and NUMA nodes and 32 CPUs, with cgroup v2: the driver on a real
- * containerd. Claims land where they are asked for, memory with them, and CPUs that are switched off under them are noticed. Few containers:
- * each takes some 25 s here.
+ * containerd. Claims land where they are asked for, memory with them, and CPUs that are switched off under them are noticed. Few
+ * containers: each takes some 25 s here.
  */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
