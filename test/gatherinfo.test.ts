@@ -9,6 +9,8 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { claimSpecFileName, formatClaimSpec } from '../src/cdi/spec.ts';
+import { DRIVER_NAME } from '../src/cli/gatherinfo/find-driver.ts';
+import { gatherInfo } from '../src/cli/gatherinfo/gather.ts';
 import { ApiServer } from '../src/simulator/apiserver/api-server.ts';
 import { writeKubeconfig } from '../src/simulator/apiserver/kubeconfig.ts';
 import { writeMachine } from '../src/simulator/machine.ts';
@@ -198,9 +200,9 @@ describe('dracpu gatherinfo', () => {
     const bare = await mkdtemp(join(tmpdir(), 'bare-'));
     try {
       writeMachine(bare, parseSynthetic('pack:1 core:2 pu:1'));
-      const env = { PATH: process.env.PATH, HOST_ROOT: bare };
-      const { stdout } = await run(process.execPath, [MAIN, 'gatherinfo', '--stdout'], { env });
-      const report = parse(stdout) as Report;
+      // Of no driver, whichever may run on this machine.
+      const options = { env: { HOST_ROOT: bare }, hostname: 'node-a', procDirectories: [], driverName: DRIVER_NAME };
+      const report = (await gatherInfo(options)).report as Report;
       assert.equal(report.cpuDetails.topology.numCPUs, 2);
       assert(report.problems.some(({ part }) => part === 'API server'));
     } finally {
