@@ -1,6 +1,5 @@
 import { type MetadataClaim, metadataCdiDeviceId } from '../cdi/device-metadata.ts';
 import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../cdi/spec.ts';
-import { chooseCpus } from '../claims/choose-cpus.ts';
 import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
@@ -10,6 +9,7 @@ import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
 import { readClaimPods } from './claim-pods.ts';
 import { toRecord } from './claim-record.ts';
+import { decideCpus } from './decide-cpus.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
 import { AwaitedClaims, readEarlierCpus } from './earlier-cpus.ts';
 import type { Machine } from './machine.ts';
@@ -304,44 +304,14 @@ export class ClaimService {
    */
   #decide(claim: Claim, earlier: CpuSet | undefined): PreparedClaim {
     this.#checkOpen('prepare', claim);
-    const prepared =
-      this.#chooseAgain(claim, earlier) ?? this.#chooseBeside(claim) ?? this.#choose(claim, this.#ledger.free);
+    const { topology, devices, pool } = this.#ports.machine();
+    const { free } = this.#ledger;
+    const describeHolders = (cpus: CpuSet) => this.#ledger.describeHolders(cpus);
+    const others = this.#awaited.awaitedBeside(claim.uid, this.#ports.now());
+    const prepared = decideCpus(claim, { topology, devices, pool, free, describeHolders }, { own: earlier, others });
     this.#ledger.reserve(prepared);
     this.#awaited.forget(claim.uid);
     return prepared;
-  }
-
-  /** The same CPUs as before, when they are free and still what the claim may get. */
-  #chooseAgain(claim: Claim, earlier: CpuSet | undefined): PreparedClaim | undefined {
-    if (!earlier || earlier.isEmpty || !earlier.isSubsetOf(this.#ledger.free)) return undefined;
-    try {
-      const prepared = this.#choose(claim, earlier);
-      if (!prepared.cpus.equals(earlier)) return undefined;
-      const why = ['The claim had these CPUs before.'];
-      return { ...prepared, assignments: prepared.assignments.map((assignment) => ({ ...assignment, why })) };
-    } catch (error) {
-      if (error instanceof ClaimError) return undefined;
-      throw error;
-    }
-  }
-
-  /** CPUs that no claim had which is still to be prepared again after a reboot, if there are enough. */
-  #chooseBeside(claim: Claim): PreparedClaim | undefined {
-    const { free } = this.#ledger;
-    const others = this.#awaited.awaitedBeside(claim.uid, this.#ports.now());
-    if (!others.intersects(free)) return undefined;
-    try {
-      return this.#choose(claim, free.difference(others));
-    } catch (error) {
-      if (error instanceof ClaimError) return undefined;
-      throw error;
-    }
-  }
-
-  #choose(claim: Claim, free: CpuSet): PreparedClaim {
-    const { topology, devices, pool } = this.#ports.machine();
-    const describeHolders = (cpus: CpuSet) => this.#ledger.describeHolders(cpus);
-    return chooseCpus(claim, { topology, devices, pool, free, describeHolders });
   }
 
   /**
