@@ -7,7 +7,7 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { Backoff, sleep } from '../lib/backoff.ts';
 import { asObject } from '../lib/json.ts';
 import { errorText, type Log } from '../lib/log.ts';
-import { readClaimPods } from './claim-pods.ts';
+import { readClaimPods } from '../claims/claim-object.ts';
 import { toRecord } from './claim-record.ts';
 import { describeContainer, type UnverifiedContainer } from './container.ts';
 import type { Containers } from './containers.ts';

@@ -7,7 +7,7 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
-import { readClaimPods } from './claim-pods.ts';
+import { readClaimPods } from '../claims/claim-object.ts';
 import { toRecord } from './claim-record.ts';
 import { decideCpus } from './decide-cpus.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';

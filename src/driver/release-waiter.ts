@@ -1,6 +1,8 @@
 import type { ClaimReference } from '../claims/claim.ts';
+import { readClaimPools } from '../claims/claim-object.ts';
 import { ClaimError, type ClaimErrorCode } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
+import { asObject } from '../lib/json.ts';
 import type { Machine } from './machine.ts';
 
 /** Failures that more free CPUs can mend. */
@@ -19,16 +21,6 @@ interface ReleaseWaiterPorts {
   readonly sleep: (delayMs: number) => Promise<void>;
 }
 
-/** What is read of a claim's API object here (resource.k8s.io/v1). */
-interface AllocatedObject {
-  readonly metadata?: { readonly uid?: unknown };
-  readonly status?: {
-    readonly allocation?: {
-      readonly devices?: { readonly results?: readonly { readonly driver?: unknown; readonly pool?: unknown }[] };
-    };
-  };
-}
-
 /** Whether an API object is another incarnation of a claim, or the claim without devices of this node. */
 function isNoLongerAllocated(
   object: unknown,
@@ -36,9 +28,7 @@ function isNoLongerAllocated(
   { driverName, pool }: Pick<Machine, 'driverName' | 'pool'>,
 ): boolean {
   if (object === undefined) return true;
-  const { metadata, status } = object as AllocatedObject;
-  const results = status?.allocation?.devices?.results ?? [];
-  return metadata?.uid !== uid || !results.some((result) => result.driver === driverName && result.pool === pool);
+  return asObject(asObject(object)['metadata'])['uid'] !== uid || !readClaimPools(object, driverName).includes(pool);
 }
 
 /** Waits, for a bounded time, for CPUs whose holder the API server no longer shows as allocated. */

@@ -1,3 +1,6 @@
+import { readClaimPods, readClaimPools } from '../../claims/claim-object.ts';
+import { asList, asObject, type JsonObject } from '../../lib/json.ts';
+
 /** A claim of a pod, with CPUs of one node. */
 export interface PodClaim {
   readonly name: string;
@@ -37,26 +40,10 @@ export interface HolderQuery {
   readonly localCpus: ReadonlyMap<string, string>;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-function asObject(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
-}
-
-function asObjects(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? value.map(asObject) : [];
-}
-
-/** The nodes on which a claim has devices of the driver: its pools are named as its nodes. */
-function nodesOf({ allocation }: Json, { driverName, nodeName }: HolderQuery): string[] {
-  const results = asObjects(asObject(asObject(allocation)['devices'])['results']);
-  const pools = results.filter(({ driver }) => driver === driverName).map(({ pool }) => String(pool));
-  return [...new Set(pools)].filter((pool) => nodeName === undefined || pool === nodeName);
-}
-
 /** The CPUs that a claim's status tells (claim-status.ts), one list after the other. */
-function cpusOf({ devices }: Json, { driverName }: HolderQuery): string {
-  const lists = asObjects(devices)
+function cpusOf(claim: JsonObject, { driverName }: HolderQuery): string {
+  const lists = asList(asObject(claim['status'])['devices'])
+    .map(asObject)
     .filter(({ driver }) => driver === driverName)
     .map(({ data }) => asObject(data)['cpuset']);
   return lists.filter((list) => typeof list === 'string').join(',');
@@ -70,22 +57,19 @@ export function findHolders(claims: readonly unknown[], query: HolderQuery): Hol
   const pods = new Map<string, StrandedPod & { readonly claims: PodClaim[] }>();
   const idleClaims: IdleClaim[] = [];
   for (const object of claims.map(asObject)) {
-    const [metadata, status] = [asObject(object['metadata']), asObject(object['status'])];
+    const metadata = asObject(object['metadata']);
     const [namespace, name, uid] = [metadata['namespace'], metadata['name'], metadata['uid']].map(String);
-    const cpus = query.localCpus.get(uid ?? '') ?? cpusOf(status, query);
+    const cpus = query.localCpus.get(uid ?? '') ?? cpusOf(object, query);
     const claim: PodClaim = { name: name ?? '', uid: uid ?? '', ...(cpus !== '' && { cpus }) };
-    const users = asObjects(status['reservedFor']).filter(({ resource }) => resource === 'pods');
-    for (const node of nodesOf(status, query)) {
+    const users = readClaimPods(object);
+    const nodes = readClaimPools(object, query.driverName);
+    for (const node of nodes.filter((one) => query.nodeName === undefined || one === query.nodeName)) {
       if (users.length === 0) idleClaims.push({ node, namespace: namespace ?? '', ...claim });
       for (const user of users) {
-        const [podName, podUid] = [user['name'], user['uid']].map(String);
-        const key = `${node} ${podUid}`;
+        const key = `${node} ${user.uid}`;
         const known = pods.get(key);
         if (known) known.claims.push(claim);
-        else {
-          const of = { node, namespace: namespace ?? '', name: podName ?? '', uid: podUid ?? '' };
-          pods.set(key, { ...of, claims: [claim] });
-        }
+        else pods.set(key, { node, namespace: namespace ?? '', ...user, claims: [claim] });
       }
     }
   }

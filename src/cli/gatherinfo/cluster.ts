@@ -2,7 +2,8 @@ import type { ApiObject, ApiResource } from '../../apiserver/api-object.ts';
 import { NODES, RESOURCE_CLAIMS, RESOURCE_SLICES } from '../../apiserver/api-object.ts';
 import { ApiClient } from '../../apiserver/client.ts';
 import { loadConnection } from '../../apiserver/connection.ts';
-import { asList, asObject } from '../../lib/json.ts';
+import { readClaimPools } from '../../claims/claim-object.ts';
+import { asObject } from '../../lib/json.ts';
 import { version } from '../../lib/version.ts';
 import type { Attempt } from './find-driver.ts';
 
@@ -21,15 +22,6 @@ const DEVICE_CLASSES: ApiResource = {
   kind: 'DeviceClass',
 };
 const PODS: ApiResource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod' };
-
-/** Whether one of a claim's allocated devices is of this node and driver. */
-function isAllocatedHere(claim: ApiObject, { nodeName, driverName }: ClusterOptions): boolean {
-  const { status } = claim as ApiObject & { status?: unknown };
-  const devices = asObject(asObject(asObject(status).allocation).devices);
-  return asList(devices.results)
-    .map(asObject)
-    .some(({ driver, pool }) => driver === driverName && pool === nodeName);
-}
 
 /** The objects of the cluster that concern the driver on this node. Each kind is asked for by itself, as rights may lack. */
 export async function gatherCluster(options: ClusterOptions, attempt: Attempt): Promise<Record<string, unknown>> {
@@ -52,7 +44,7 @@ export async function gatherCluster(options: ClusterOptions, attempt: Attempt): 
         const { spec } = slice as ApiObject & { spec?: unknown };
         return asObject(spec).driver === driverName && asObject(spec).nodeName === nodeName;
       }),
-      list(RESOURCE_CLAIMS, (claim) => isAllocatedHere(claim, options)),
+      list(RESOURCE_CLAIMS, (claim) => readClaimPools(claim, driverName).includes(nodeName)),
       list(DEVICE_CLASSES, (deviceClass) => JSON.stringify(deviceClass).includes(driverName)),
       list(PODS, () => true, `spec.nodeName=${nodeName}`),
     ]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readClaimPods } from './claim-pods.ts';
+import { readClaimPods, readClaimPools } from './claim-object.ts';
 
 test('readClaimPods reads the pods that a claim is reserved for, and nothing else', () => {
   const reservedFor = [
@@ -21,3 +21,18 @@ for (const claim of [undefined, null, {}, { status: null }, { status: { reserved
     assert.deepEqual(readClaimPods(claim), []);
   });
 }
+
+test('readClaimPools reads the pools of the driver’s devices, each once', () => {
+  const results = [
+    { driver: 'dra.cpu', pool: 'node-a' },
+    { driver: 'gpu.example.com', pool: 'node-g' },
+    { driver: 'dra.cpu', pool: 'node-a' },
+    { driver: 'dra.cpu', pool: 'node-b' },
+  ];
+  assert.deepEqual(readClaimPools({ status: { allocation: { devices: { results } } } }, 'dra.cpu'), [
+    'node-a',
+    'node-b',
+  ]);
+  for (const claim of [undefined, {}, { status: { allocation: {} } }])
+    assert.deepEqual(readClaimPools(claim, 'dra.cpu'), []);
+});
