@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
-import { silentLog } from '../lib/log.ts';
+import { type LogFields, silentLog } from '../lib/log.ts';
 import type { ContainerPlace } from './container.ts';
 import { Containers } from './containers.ts';
 import { DriftWatch, judgeDrift } from './drift.ts';
@@ -50,6 +50,11 @@ function newNode() {
   const memory = new Map<string, string>();
   const state = { obeys: true, online: '0-7', pushed: 0 };
   const outcomes: string[] = [];
+  const warnings: string[] = [];
+  const log = {
+    ...silentLog,
+    warn: (message: string, fields: LogFields = {}) => warnings.push(`${message} ${JSON.stringify(fields)}`),
+  };
   const obey = (id: string, { cpus, memoryNodes }: ContainerPlace) => {
     kernel.set(id, cpus.toString());
     if (memoryNodes) memory.set(id, memoryNodes.toString());
@@ -74,7 +79,7 @@ function newNode() {
       }
     },
     onOutcome: (outcome) => outcomes.push(outcome),
-    log: silentLog,
+    log,
   });
   const create = (id: string, claim?: string, options: Parameters<typeof preparedClaim>[2] = {}) => {
     if (claim !== undefined) ledger.reserve(preparedClaim(id, claim, options));
@@ -83,7 +88,7 @@ function newNode() {
     obey(id, admission);
     for (const update of admission.updates) obey(update.containerId, update);
   };
-  return { containers, kernel, memory, state, outcomes, watch, create };
+  return { containers, kernel, memory, state, outcomes, warnings, watch, create };
 }
 
 test('DriftWatch N13: an update that the runtime failed without a word is repaired and counted', async () => {
@@ -147,13 +152,24 @@ test('DriftWatch reports CPUs that go offline under a claim, and moves a contain
   assert.equal(kernel.get('db'), '4-6');
 });
 
-test('DriftWatch counts what it cannot read', async () => {
-  const { kernel, watch, create } = newNode();
+test('DriftWatch counts what it cannot read, and tells once when that lasts', async () => {
+  const { kernel, watch, warnings, create } = newNode();
   for (const id of ['a', 'b', 'c']) create(id);
   kernel.set('a', 'unreadable');
   kernel.delete('b');
   const { checked, unreadable, drifted } = await watch.check();
-  assert.deepEqual([checked, unreadable, drifted], [1, 2, []]);
+  assert.deepEqual([checked, unreadable, drifted, warnings], [1, 2, [], []]);
+  await watch.check();
+  await watch.check();
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? '', /cannot be read.* HOST_ROOT .*"shop\/a\/main".*"EACCES","others":1/);
+  kernel.set('a', '0-7');
+  await watch.check();
+  kernel.set('a', 'unreadable');
+  await watch.check();
+  assert.equal(warnings.length, 1);
+  await watch.check();
+  assert.equal(warnings.length, 2);
 });
 
 test('DriftWatch binds memory again that somebody let go, and leaves memory alone that is not bound', async () => {

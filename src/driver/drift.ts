@@ -100,6 +100,12 @@ export interface DriftPorts {
   readonly log: Log;
 }
 
+/** A running container whose cpuset could not be read, and why. */
+interface Unread {
+  readonly facts: ContainerFacts;
+  readonly reason: string;
+}
+
 /** Where a container is on its way from being noticed to being repaired. */
 type Stage = 'noticed' | 'repairing' | 'failed';
 
@@ -112,6 +118,8 @@ export class DriftWatch {
   readonly #containers: Containers;
   readonly #ports: DriftPorts;
   readonly #stages = new Map<string, { readonly wanted: string; readonly stage: Stage }>();
+  /** In how many rounds in a row the cpuset of a running container could not be read, by id. */
+  readonly #unreadRounds = new Map<string, number>();
   #offlineText = '';
 
   constructor(containers: Containers, ports: DriftPorts) {
@@ -126,35 +134,48 @@ export class DriftWatch {
     const crippled = this.#findCrippled(online);
     const seen = new Set<string>();
     const drifted: DriftedContainer[] = [];
-    let [checked, unreadable] = [0, 0];
+    const unread: Unread[] = [];
+    let checked = 0;
     for (const { facts } of this.#containers.decided) {
       seen.add(facts.id);
       const reading = await this.#read(facts);
       // Decided anew after the reading: a claim may have come or gone meanwhile.
       const now = this.#containers.find(facts.id);
-      if (!reading || !now || now.cpus.isEmpty) {
-        if (now?.facts.pid !== undefined && !reading) unreadable += 1;
+      if ('reason' in reading) {
+        if (now?.facts.pid !== undefined) unread.push({ facts, reason: reading.reason });
         continue;
       }
+      if (!now || now.cpus.isEmpty) continue;
       checked += 1;
       const found = this.#judge(now, reading);
       if (found) drifted.push(found);
     }
     for (const id of this.#stages.keys()) if (!seen.has(id)) this.#stages.delete(id);
+    this.#countUnread(unread);
     await this.#ports.push();
-    return { checked, unreadable, drifted, crippled };
+    return { checked, unreadable: unread.length, drifted, crippled };
   }
 
-  async #read(facts: ContainerFacts): Promise<CpusetReading | undefined> {
+  async #read(facts: ContainerFacts): Promise<CpusetReading | { readonly reason: string }> {
     try {
-      return await this.#ports.readCpuset(facts);
+      return (await this.#ports.readCpuset(facts)) ?? { reason: 'it has no cgroup there' };
     } catch (error) {
-      this.#ports.log.debug('cpuset cannot be read', {
-        container: describeContainer(facts),
-        reason: errorText(error),
-      });
-      return undefined;
+      return { reason: errorText(error) };
     }
+  }
+
+  /** Tells once of running containers that nobody watches over; one that is ending is not seen in two rounds. */
+  #countUnread(unread: readonly Unread[]): void {
+    const ids = new Set(unread.map(({ facts }) => facts.id));
+    for (const id of this.#unreadRounds.keys()) if (!ids.has(id)) this.#unreadRounds.delete(id);
+    for (const id of ids) this.#unreadRounds.set(id, (this.#unreadRounds.get(id) ?? 0) + 1);
+    const [first, ...others] = unread.filter(({ facts }) => this.#unreadRounds.get(facts.id) === 2);
+    if (!first) return;
+    this.#ports.log.warn(
+      "cpusets of running containers cannot be read, so that changes by others go unnoticed; mount the host's /proc and " +
+        '/sys/fs/cgroup where HOST_ROOT says',
+      { container: describeContainer(first.facts), reason: first.reason, others: others.length },
+    );
   }
 
   /** Moves a container one stage on; it is returned when it was found in two rounds. */
