@@ -10,7 +10,7 @@ import { readTopologyFrom } from '../sysfs/read-topology.ts';
 import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';
 import { describeMachine } from '../simulator/machine-tree.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
-import { DeviceNames } from './device-names.ts';
+import { DeviceNames } from './device-names-file.ts';
 import { followMachine } from './follow-machine.ts';
 import { toMachine } from './read-machine.ts';
 

@@ -5,7 +5,7 @@ import type { Machine } from '../driver/machine.ts';
 import { recoverClaims } from '../driver/recover.ts';
 import type { Log } from '../lib/log.ts';
 import type { SysfsOverlay } from '../sysfs/overlay.ts';
-import { DeviceNames } from './device-names.ts';
+import { DeviceNames } from './device-names-file.ts';
 import { readMachine, readOverlay } from './read-machine.ts';
 
 /** What is known before any peer can call: the machine, and the claims that were prepared before. */

@@ -10,7 +10,7 @@ import { describeMachine } from '../simulator/machine-tree.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { readTopologyFrom } from '../sysfs/read-topology.ts';
 import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';
-import { DeviceNames } from './device-names.ts';
+import { DeviceNames } from './device-names-file.ts';
 import { toMachine } from './read-machine.ts';
 
 const say = ({ devices }: Machine) => devices.devices.map(({ name, cpus }) => `${name}=${cpus}`).join(' ');
