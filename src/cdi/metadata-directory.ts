@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
+import { writeWhole } from '../lib/write-whole.ts';
 import {
   type DeviceMetadata,
   formatDeviceMetadata,
@@ -31,19 +32,6 @@ async function writeInto(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o644 });
 }
 
-/** Writes a file whole or not at all: the runtime reads the directory whenever it likes. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(temporary, text, { mode: 0o644 });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
-  }
-}
-
 /**
  * What containers are told of their devices (KEP-5304): a file per claim and request, and a CDI spec per file that mounts it.
  * Paths are those of Kubernetes' Go helper. Nothing here is needed to recover a claim, so that nothing is synced; but the files
@@ -70,7 +58,8 @@ export class MetadataDirectory {
         const specPath = join(cdiDirectory, metadataSpecFileName(driverName, claim.uid, request));
         return [
           writeInto(hostPath, formatDeviceMetadata(driverName, claim, { request, devices })),
-          writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath })),
+          // The runtime reads the directory whenever it likes.
+          writeWhole(specPath, formatMetadataSpec(driverName, claim, { request, hostPath }), { mode: 0o644 }),
         ];
       });
       // The queue goes on, and the caller may clean up, only when nothing is being written any more.

@@ -1,5 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import {
   describeNaming,
@@ -11,6 +10,7 @@ import {
 } from '../devices/device-names.ts';
 import type { Machine } from '../driver/machine.ts';
 import { errorText, type Log } from '../lib/log.ts';
+import { writeWhole } from '../lib/write-whole.ts';
 
 /** Of the file's form; another one is not read. */
 const VERSION = 1;
@@ -38,20 +38,6 @@ async function readNames(path: string, naming: string, log: Log): Promise<Map<nu
     }
     return new Map();
   }
-}
-
-/** Writes a file whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
 
 /**
@@ -110,7 +96,7 @@ export class DeviceNames {
     const devices = Object.fromEntries(names);
     const text = `${JSON.stringify({ version: VERSION, naming: this.#naming, devices })}\n`;
     this.#writing = this.#writing.then(() =>
-      writeWhole(this.#path, text).catch((error: unknown) => {
+      writeWhole(this.#path, text, { mode: 0o600, isFlushed: true }).catch((error: unknown) => {
         this.#log.warn('names of devices cannot be noted', { path: this.#path, reason: errorText(error) });
       }),
     );
