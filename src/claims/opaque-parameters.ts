@@ -1,5 +1,5 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { tryParseCpuList } from '../cpuset/parse.ts';
 import { suggestName } from '../lib/nearest-name.ts';
 import { PLACEMENT_POLICIES, type PlacementPolicy } from '../placement/take-cpus.ts';
 import type { CoreType } from '../topology/topology.ts';
@@ -91,14 +91,10 @@ function readPcieRoots(value: unknown): string[] | undefined {
 }
 
 function readCpuset(value: unknown): CpuSet | undefined {
-  if (typeof value !== 'string' || value.trim() !== value) return undefined;
-  try {
-    const cpus = parseCpuList(value);
-    return cpus.isEmpty ? undefined : cpus;
-  } catch (error) {
-    if (error instanceof CpuListError) return undefined;
-    throw error;
-  }
+  // The newline that files end with is none of a parameter.
+  if (typeof value === 'string' && value.trim() !== value) return undefined;
+  const cpus = tryParseCpuList(value);
+  return cpus?.isEmpty ? undefined : cpus;
 }
 
 /** Every key of `cpuConfig`, in the order readers see it: the parser, the messages and the JSON schema come from here. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { array, assert as assertProperty, integer, property, string } from 'fast-check';
 import { CpuSet } from './cpu-set.ts';
-import { type CpuListErrorCode, CpuListError, parseCpuList, parseCpuMask } from './parse.ts';
+import { type CpuListErrorCode, CpuListError, parseCpuList, parseCpuMask, tryParseCpuList } from './parse.ts';
 
 const lists: [text: string, want: string][] = [
   ['', ''],
@@ -101,6 +101,12 @@ const sets = array(integer({ min: 0, max: 2_000 }), { maxLength: 60 }).map((cpus
 
 test('parseCpuList reads what CpuSet.toString writes', () => {
   assertProperty(property(sets, (set) => assert.ok(parseCpuList(`${set}\n`).equals(set))));
+});
+
+test('tryParseCpuList gives nothing for what is no list', () => {
+  assert.equal(tryParseCpuList('0-2')?.toString(), '0-2');
+  assert.equal(tryParseCpuList('')?.isEmpty, true);
+  for (const value of ['3-1', 'a', 4, null, undefined]) assert.equal(tryParseCpuList(value), undefined);
 });
 
 test('parseCpuMask reads what CpuSet.toMask writes', () => {

@@ -55,6 +55,17 @@ export function parseCpuList(text: string): CpuSet {
   return CpuSet.fromWords(words);
 }
 
+/** The CPUs of a value from elsewhere that should be a Linux CPU list; undefined when it is none. */
+export function tryParseCpuList(value: unknown): CpuSet | undefined {
+  if (typeof value !== 'string') return undefined;
+  try {
+    return parseCpuList(value);
+  } catch (error) {
+    if (error instanceof CpuListError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Reads a Linux CPU mask ("ff,ffffffff"): hexadecimal 32-bit words, highest first, as in `shared_cpu_map`. Words may be
  * written without leading zeros. One trailing newline is allowed.

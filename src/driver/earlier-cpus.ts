@@ -1,18 +1,8 @@
 import type { ReadMetadata } from '../cdi/device-metadata.ts';
 import type { AllocatedDevice, Claim } from '../claims/claim.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { tryParseCpuList } from '../cpuset/parse.ts';
 import { asList, asObject, type JsonObject } from '../lib/json.ts';
-
-function parseList(text: unknown): CpuSet | undefined {
-  if (typeof text !== 'string') return undefined;
-  try {
-    return parseCpuList(text);
-  } catch (error) {
-    if (error instanceof CpuListError) return undefined;
-    throw error;
-  }
-}
 
 /**
  * The CPUs that the claim's status tells of its present allocation (resource.k8s.io/v1, status.devices, as claim-status.ts writes
@@ -28,7 +18,7 @@ export function readEarlierCpus(object: unknown, claim: Claim, driverName: strin
     entry['pool'] === pool && entry['device'] === device && entry['shareID'] === shareId;
   const sets = claim.devices
     .filter(({ adminAccess }) => !adminAccess)
-    .map((device) => parseList(asObject(entries.find((entry) => isOf(entry, device))?.['data'])['cpuset']));
+    .map((device) => tryParseCpuList(asObject(entries.find((entry) => isOf(entry, device))?.['data'])['cpuset']));
   return sets.every((cpus) => cpus !== undefined) ? CpuSet.unionOf(sets) : undefined;
 }
 
@@ -39,7 +29,7 @@ export function readEarlierCpus(object: unknown, claim: Claim, driverName: strin
 export function readMetadataCpus(files: readonly ReadMetadata[]): Map<string, CpuSet> {
   const found = new Map<string, CpuSet>();
   for (const { uid, attributes } of files) {
-    const sets = attributes.flatMap((one) => parseList(asObject(one['dra.cpu/cpuset'])['string']) ?? []);
+    const sets = attributes.flatMap((one) => tryParseCpuList(asObject(one['dra.cpu/cpuset'])['string']) ?? []);
     const cpus = CpuSet.unionOf([found.get(uid) ?? CpuSet.empty, ...sets]);
     if (!cpus.isEmpty) found.set(uid, cpus);
   }
