@@ -9,7 +9,7 @@ import { errorText } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import { formatTable } from '../view/text-table.ts';
 import { findHolders, type Holders, type IdleClaim, type StrandedPod } from './drain/stranded-pods.ts';
-import { type Attempt, DRIVER_NAME, findConfig, findDriver, listProcDirectories } from './gatherinfo/find-driver.ts';
+import { createAttempt, DRIVER_NAME, findConfig, findDriver, listProcDirectories } from './gatherinfo/find-driver.ts';
 import { NodeFiles } from './gatherinfo/node-files.ts';
 
 /** The options of `dracpu drain`, as commander fills them in. */
@@ -51,14 +51,7 @@ async function readLocalClaims({ cdiDirectory }: Config, files: NodeFiles) {
 /** Asks the API server for the pods, and the node's own files for claims of which that does not know. */
 async function checkDrain({ allNodes = false, kubeconfig }: DrainOptions): Promise<DrainCheck> {
   const problems: string[] = [];
-  const attempt: Attempt = async (part, work) => {
-    try {
-      return await work();
-    } catch (error) {
-      problems.push(`${part}: ${errorText(error)}`);
-      return undefined;
-    }
-  };
+  const attempt = createAttempt((part, error) => problems.push(`${part}: ${errorText(error)}`));
   const driver = await findDriver(listProcDirectories(process.env));
   const config = await findConfig(driver, { env: process.env, hostname: hostname() }, attempt);
   const readFiles = () => readLocalClaims(config, new NodeFiles(driver));

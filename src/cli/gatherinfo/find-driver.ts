@@ -7,6 +7,18 @@ import { type DriverProcess, findDriverProcess, readDriverConfig } from './drive
 /** Does one part of the work; a failure is noted under the part's name and gives undefined. */
 export type Attempt = <T>(part: string, work: () => Promise<T>) => Promise<T | undefined>;
 
+/** Parts of a work of which some may fail; `note` is told of each that does. */
+export function createAttempt(note: (part: string, error: unknown) => void): Attempt {
+  return async (part, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      note(part, error);
+      return undefined;
+    }
+  };
+}
+
 /** The name of the driver whose process is looked for. */
 export const DRIVER_NAME = 'dra.cpu';
 

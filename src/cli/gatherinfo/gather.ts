@@ -10,7 +10,7 @@ import { formatTopologyTable } from '../../view/topology-table.ts';
 import { gatherCluster } from './cluster.ts';
 import { readDriverPage } from './driver-http.ts';
 import { listSettings } from './driver-process.ts';
-import { type Attempt, findConfig, findDriver } from './find-driver.ts';
+import { type Attempt, createAttempt, findConfig, findDriver } from './find-driver.ts';
 import { NodeFiles } from './node-files.ts';
 import { redact, redactText } from './redact.ts';
 import { createReport } from './report.ts';
@@ -44,18 +44,10 @@ const PAGES = [
 /** State files of the kubelet's own managers, either of which would fight the driver. */
 const KUBELET_STATES = ['cpu_manager_state', 'memory_manager_state'] as const;
 
-/** Collects what goes wrong instead of ending with it. */
-function createAttempt(problems: { part: string; reason: string }[]): Attempt {
-  return async (part, gather) => {
-    try {
-      return await gather();
-    } catch (error) {
-      const { cause } = error as Error;
-      const reason = cause instanceof Error ? `${errorText(error)} (${cause.message})` : errorText(error);
-      problems.push({ part, reason: redactText(reason) });
-      return undefined;
-    }
-  };
+/** Why a part could not be gathered, without secrets. */
+function describeFailure(error: unknown): string {
+  const { cause } = error as Error;
+  return redactText(cause instanceof Error ? `${errorText(error)} (${cause.message})` : errorText(error));
 }
 
 async function readMachine(config: Config, files: NodeFiles): Promise<CpuTopology> {
@@ -108,7 +100,7 @@ function readRuntime(pages: readonly ArchiveFile[]): string | undefined {
  */
 export async function gatherInfo(options: GatherOptions): Promise<Gathered> {
   const problems: { part: string; reason: string }[] = [];
-  const attempt = createAttempt(problems);
+  const attempt = createAttempt((part, error) => problems.push({ part, reason: describeFailure(error) }));
   const driver = await findDriver(options.procDirectories);
   if (!driver) {
     const searched = options.procDirectories.join(', ');
