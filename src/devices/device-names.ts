@@ -44,9 +44,13 @@ export function keepNames(table: DeviceTable, names: CpuNames): DeviceTable {
       .find((name) => name !== undefined),
   );
   const taken = new Set(names.values());
+  const kept = new Set<string>();
   const devices = table.devices.map((device, index): Device => {
     const name = known[index];
-    if (name !== undefined && known.indexOf(name) === index) return { ...device, name };
+    if (name !== undefined && !kept.has(name)) {
+      kept.add(name);
+      return { ...device, name };
+    }
     const prefix = device.name.replace(/\d+$/, '');
     let free = device.name;
     for (let number = index; taken.has(free); number += 1) free = nameDevice(prefix, number);
