@@ -2,12 +2,12 @@ import { type MetadataClaim, metadataCdiDeviceId } from '../cdi/device-metadata.
 import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../cdi/spec.ts';
 import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
+import { readClaimPods } from '../claims/claim-object.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
-import { readClaimPods } from '../claims/claim-object.ts';
 import { toRecord } from './claim-record.ts';
 import { decideCpus } from './decide-cpus.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
