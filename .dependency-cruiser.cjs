@@ -3,7 +3,7 @@
 const rooms = {
   lib: [],
   gen: [],
-  cdi: ['lib', 'cpuset'],
+  records: ['lib', 'cpuset', 'claims'],
   metrics: [],
   cpuset: ['lib/invariant', 'lib/coded-error'],
   topology: ['cpuset', 'lib/invariant', 'lib/coded-error'],
@@ -19,7 +19,8 @@ const rooms = {
     'lib/json',
     'lib/nearest-name',
   ],
-  driver: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'cdi/spec', 'cdi/device-metadata'],
+  prepare: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'records', 'containers'],
+  containers: ['lib', 'cpuset', 'topology', 'devices', 'claims', 'records', 'prepare', 'nri', 'cgroup'],
   ttrpc: ['lib', 'gen'],
   nri: ['lib', 'gen', 'cpuset', 'ttrpc'],
   kubelet: ['lib', 'gen'],
@@ -31,14 +32,15 @@ const rooms = {
   daemon: [
     'lib',
     'gen',
-    'cdi',
+    'records',
     'metrics',
     'cpuset',
     'topology',
     'placement',
     'devices',
     'claims',
-    'driver',
+    'prepare',
+    'containers',
     'ttrpc',
     'nri',
     'kubelet',
@@ -48,7 +50,7 @@ const rooms = {
     'config',
     'view',
   ],
-  simulator: ['lib', 'gen', 'cpuset', 'topology', 'devices', 'ttrpc', 'nri', 'cdi/spec', 'sysfs', 'view'],
+  simulator: ['lib', 'gen', 'cpuset', 'topology', 'devices', 'ttrpc', 'nri', 'records/cdi-spec', 'sysfs', 'view'],
   cli: [
     'lib',
     'daemon',
@@ -61,12 +63,12 @@ const rooms = {
     'devices',
     'claims',
     'view',
-    'cdi',
+    'records',
     'apiserver',
     'simulator',
   ],
 };
-const pureRooms = ['cpuset', 'topology', 'placement', 'devices', 'claims', 'driver'];
+const pureRooms = ['cpuset', 'topology', 'placement', 'devices', 'claims', 'prepare', 'containers'];
 const notTests = '\\.test\\.ts$|/testing/';
 
 module.exports = {
@@ -81,7 +83,8 @@ module.exports = {
     })),
     {
       name: 'pure-rooms-touch-nothing-outside',
-      comment: 'cpuset, topology, placement, devices, claims and driver use no Node built-in and no npm package',
+      comment:
+        'cpuset, topology, placement, devices, claims, prepare and containers use no Node built-in and no npm package',
       severity: 'error',
       from: { path: `^src/(${pureRooms.join('|')})/`, pathNot: notTests },
       to: { pathNot: '^src/' },

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { text } from 'node:stream/consumers';
-import { claimSpecFileName, formatClaimSpec } from '../src/cdi/spec.ts';
+import { claimSpecFileName, formatClaimSpec } from '../src/records/cdi-spec.ts';
 import { ApiServer } from '../src/simulator/apiserver/api-server.ts';
 import { writeKubeconfig } from '../src/simulator/apiserver/kubeconfig.ts';
 import { claim } from '../src/simulator/apiserver/testing/cluster.ts';

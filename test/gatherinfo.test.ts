@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { claimSpecFileName, formatClaimSpec } from '../src/cdi/spec.ts';
+import { claimSpecFileName, formatClaimSpec } from '../src/records/cdi-spec.ts';
 import { DRIVER_NAME } from '../src/cli/gatherinfo/find-driver.ts';
 import { gatherInfo } from '../src/cli/gatherinfo/gather.ts';
 import { ApiServer } from '../src/simulator/apiserver/api-server.ts';

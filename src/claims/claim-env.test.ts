@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatClaimSpec } from '../cdi/spec.ts';
+import { formatClaimSpec } from '../records/cdi-spec.ts';
 import { checkCpusEnv, parseClaimEnv } from './claim-env.ts';
 
 test('checkCpusEnv: DRA_CPUSET names no claim, and is refused where it stands twice', () => {

@@ -2,7 +2,7 @@ import type { EventRecorder } from '../apiserver/event-recorder.ts';
 import { type ClaimReference, describeClaim } from '../claims/claim.ts';
 import type { ClaimPod } from '../claims/claim-object.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
-import type { ClaimEvent } from '../driver/claim-events.ts';
+import type { ClaimEvent } from '../prepare/claim-events.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 

@@ -8,7 +8,7 @@ import { fetchNode } from '../apiserver/node.ts';
 import { SlicePublisher } from '../apiserver/slice-publisher.ts';
 import type { SlicePublisherState } from '../apiserver/slice-publisher-state.ts';
 import type { Config } from '../config/config.ts';
-import type { ClaimServicePorts } from '../driver/claim-service.ts';
+import type { ClaimServicePorts } from '../prepare/prepare.ts';
 import type { SliceDevice } from '../devices/slice-device.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from '../config/testing/parse.ts';
-import type { Machine } from '../driver/machine.ts';
+import type { Machine } from '../devices/machine.ts';
 import { silentLog } from '../lib/log.ts';
 import { describeMachine } from '../simulator/machine-tree.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';

@@ -8,7 +8,7 @@ import {
   ordinalPrefix,
   restoreNames,
 } from '../devices/device-names.ts';
-import type { Machine } from '../driver/machine.ts';
+import type { Machine } from '../devices/machine.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { writeWhole } from '../lib/write-whole.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SpecDirectory } from '../cdi/spec-directory.ts';
+import { SpecDirectory } from '../records/spec-directory.ts';
 import { Ledger } from '../claims/ledger.ts';
 import type { Config } from '../config/config.ts';
 import { parse } from '../config/testing/parse.ts';
-import { preparedClaim } from '../driver/testing/fixtures.ts';
+import { preparedClaim } from '../containers/testing/fixtures.ts';
 import { silentLog } from '../lib/log.ts';
 import { readTopologyFrom } from '../sysfs/read-topology.ts';
 import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { DeviceError } from '../devices/keep-shared.ts';
-import type { Machine } from '../driver/machine.ts';
+import type { Machine } from '../devices/machine.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { type WatchTopologyOptions, watchTopology } from '../sysfs/watch-topology.ts';
 import type { CpuTopology } from '../topology/topology.ts';

@@ -1,8 +1,8 @@
-import { SpecDirectory } from '../cdi/spec-directory.ts';
+import { SpecDirectory } from '../records/spec-directory.ts';
 import { Ledger } from '../claims/ledger.ts';
 import type { Config } from '../config/config.ts';
-import type { Machine } from '../driver/machine.ts';
-import { recoverClaims } from '../driver/recover.ts';
+import type { Machine } from '../devices/machine.ts';
+import { recoverClaims } from '../prepare/recover.ts';
 import type { Log } from '../lib/log.ts';
 import type { SysfsOverlay } from '../sysfs/overlay.ts';
 import { DeviceNames } from './device-names-file.ts';

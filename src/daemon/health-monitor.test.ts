@@ -4,9 +4,9 @@ import { Ledger } from '../claims/ledger.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { enumerateDevices } from '../devices/device.ts';
-import type { StatusCondition } from '../driver/claim-status.ts';
-import { Containers } from '../driver/containers.ts';
-import { preparedClaim } from '../driver/testing/fixtures.ts';
+import type { StatusCondition } from '../prepare/claim-status.ts';
+import { Containers } from '../containers/containers.ts';
+import { preparedClaim } from '../containers/testing/fixtures.ts';
 import { silentLog } from '../lib/log.ts';
 import { HealthMonitor } from './health-monitor.ts';
 

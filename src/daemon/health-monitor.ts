@@ -1,9 +1,9 @@
 import type { PreparedClaim } from '../claims/ledger.ts';
-import { type DeviceStatus, describeClaimStatus, type StatusCondition } from '../driver/claim-status.ts';
-import { type DeviceHealth, judgeHealth } from '../driver/health.ts';
+import { type DeviceStatus, describeClaimStatus, type StatusCondition } from '../prepare/claim-status.ts';
+import { type DeviceHealth, judgeHealth } from '../prepare/health.ts';
 import type { HealthSource } from '../kubelet/health-service.ts';
 import type { Foundation } from './foundation.ts';
-import type { Pinning } from './pinning.ts';
+import type { Pinning } from '../containers/pinning.ts';
 
 /** What the monitor looks at, and where it tells what it sees. */
 export interface HealthMonitorPorts {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import { enumerateDevices, withoutDevices } from '../devices/device.ts';
-import type { Machine } from '../driver/machine.ts';
+import type { Machine } from '../devices/machine.ts';
 import { errorText } from '../lib/log.ts';
 import { loadSysfsOverlay, SysfsOverlayError, type SysfsOverlay } from '../sysfs/overlay.ts';
 import { type ReadTopologyOptions, readTopology, TopologyError } from '../sysfs/read-topology.ts';

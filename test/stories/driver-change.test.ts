@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { claimSpecFileName } from '../../src/cdi/spec.ts';
+import { claimSpecFileName } from '../../src/records/cdi-spec.ts';
 import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
 import {
   areDisjoint,

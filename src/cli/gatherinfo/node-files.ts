@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseClaimSpec, parseSpecFileName } from '../../cdi/spec.ts';
+import { parseClaimSpec, parseSpecFileName } from '../../records/cdi-spec.ts';
 import { type DriverProcess, resolveInDriver } from './driver-process.ts';
 import { redact } from './redact.ts';
 import type { ArchiveFile } from './tar.ts';

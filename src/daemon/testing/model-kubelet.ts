@@ -1,8 +1,8 @@
 import { allocatedClaim } from '../../claims/testing/fixtures.ts';
-import type { ClaimRecord } from '../../cdi/spec.ts';
-import type { ClaimService } from '../../driver/claim-service.ts';
-import { claimEnv } from '../../driver/testing/fixtures.ts';
-import type { Machine } from '../../driver/machine.ts';
+import type { ClaimRecord } from '../../records/cdi-spec.ts';
+import type { ClaimService } from '../../prepare/prepare.ts';
+import { claimEnv } from '../../containers/testing/fixtures.ts';
+import type { Machine } from '../../devices/machine.ts';
 import type { ModelPod, ModelRuntime } from './model-runtime.ts';
 import type { Dice } from './model-tasks.ts';
 

@@ -1,11 +1,11 @@
-import type { ClaimRecord } from '../../cdi/spec.ts';
+import type { ClaimRecord } from '../../records/cdi-spec.ts';
 import { smtMachine } from '../../claims/testing/fixtures.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
 import { enumerateDevices } from '../../devices/device.ts';
-import type { ClaimEvent } from '../../driver/claim-events.ts';
-import { describeClaimStatus } from '../../driver/claim-status.ts';
-import type { Machine } from '../../driver/machine.ts';
+import type { ClaimEvent } from '../../prepare/claim-events.ts';
+import { describeClaimStatus } from '../../prepare/claim-status.ts';
+import type { Machine } from '../../devices/machine.ts';
 import type { CpuTopology } from '../../topology/topology.ts';
 import { ModelDriver } from './model-driver.ts';
 import { ModelKubelet } from './model-kubelet.ts';

@@ -1,6 +1,6 @@
 import { ClaimError } from '../../claims/claim-error.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
-import type { CpusetUpdate } from '../../driver/container.ts';
+import type { CpusetUpdate } from '../../containers/container.ts';
 import { Container, LinuxContainer, LinuxCPU, LinuxResources, PodSandbox } from '../../gen/nri.ts';
 import {
   type ContainerEvent,

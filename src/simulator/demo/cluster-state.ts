@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseClaimSpec, parseSpecFileName } from '../../cdi/spec.ts';
+import { parseClaimSpec, parseSpecFileName } from '../../records/cdi-spec.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
 import type { Pod } from '../apiserver/object-types.ts';

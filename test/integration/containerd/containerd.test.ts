@@ -4,7 +4,7 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { claimSpecFileName, parseClaimSpec } from '../../../src/cdi/spec.ts';
+import { claimSpecFileName, parseClaimSpec } from '../../../src/records/cdi-spec.ts';
 import { parseProcCgroup } from '../../../src/cgroup/container-cpuset.ts';
 import type { CpuSet } from '../../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../../src/cpuset/parse.ts';

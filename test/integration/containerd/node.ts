@@ -2,7 +2,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readContainerCpuset } from '../../../src/cgroup/container-cpuset.ts';
-import { claimCdiDeviceId } from '../../../src/cdi/spec.ts';
+import { claimCdiDeviceId } from '../../../src/records/cdi-spec.ts';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
 import { Cluster } from '../cluster.ts';
 import { type ClaimName, DriverProcess } from '../driver-process.ts';

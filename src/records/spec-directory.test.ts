@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { claimSpecFileName } from './spec.ts';
+import { claimSpecFileName } from './cdi-spec.ts';
 import { SpecDirectory } from './spec-directory.ts';
 
 const record = (uid: string) => ({ uid, cpus: '1-2', namespace: 'shop', name: uid, assignments: [] });

@@ -7,7 +7,7 @@ import {
   isUsableUid,
   parseClaimSpec,
   parseSpecFileName,
-} from './spec.ts';
+} from './cdi-spec.ts';
 
 const uid = '5b8a0f3e-2f0c-4d5e-9d0e-0a1b2c3d4e5f';
 const record = {

@@ -1,11 +1,11 @@
 import { readContainerCpuset } from '../cgroup/container-cpuset.ts';
 import type { Ledger } from '../claims/ledger.ts';
-import { Adoption, type AdoptionPorts } from '../driver/adopt.ts';
-import type { CpusetUpdate } from '../driver/container.ts';
-import { Containers, type SynchronizeFinding } from '../driver/containers.ts';
-import { type DriftOutcome, type DriftReport, DriftWatch } from '../driver/drift.ts';
-import type { Machine } from '../driver/machine.ts';
-import { UpdatePusher } from '../driver/push-updates.ts';
+import { Adoption, type AdoptionPorts } from './adopt.ts';
+import type { CpusetUpdate } from './container.ts';
+import { Containers, type SynchronizeFinding } from './containers.ts';
+import { type DriftOutcome, type DriftReport, DriftWatch } from './drift.ts';
+import type { Machine } from '../devices/machine.ts';
+import { UpdatePusher } from './push-updates.ts';
 import { sleep } from '../lib/backoff.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import {

@@ -1,8 +1,8 @@
-import type { DeviceMetadata, MetadataAttribute } from '../cdi/device-metadata.ts';
+import type { DeviceMetadata, MetadataAttribute } from '../records/device-metadata.ts';
 import type { Assignment, PreparedClaim } from '../claims/ledger.ts';
 import type { Cpu } from '../topology/topology.ts';
 import { toSliceDevice } from '../devices/slice-device.ts';
-import type { Machine } from './machine.ts';
+import type { Machine } from '../devices/machine.ts';
 
 /** A request of a claim with what its container is told of the devices. */
 export interface DescribedRequest {

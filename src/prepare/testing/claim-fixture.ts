@@ -1,4 +1,4 @@
-import type { ClaimRecord } from '../../cdi/spec.ts';
+import type { ClaimRecord } from '../../records/cdi-spec.ts';
 import type { ClaimReference } from '../../claims/claim.ts';
 import { Ledger } from '../../claims/ledger.ts';
 import { smtMachine } from '../../claims/testing/fixtures.ts';
@@ -7,7 +7,7 @@ import { type DeviceMode, type DeviceOptions, enumerateDevices } from '../../dev
 import type { CpuTopology } from '../../topology/topology.ts';
 import type { ClaimEvent } from '../claim-events.ts';
 import type { DescribedRequest } from '../describe-devices.ts';
-import { ClaimService, type PrepareOutcome } from '../claim-service.ts';
+import { ClaimService, type PrepareOutcome } from '../prepare.ts';
 
 /** The reference by which the kubelet would name the claims of `allocatedClaim`. */
 export function referenceTo(uid: string): ClaimReference {

@@ -1,4 +1,4 @@
-import type { ClaimRecord } from '../cdi/spec.ts';
+import type { ClaimRecord } from '../records/cdi-spec.ts';
 import { chooseCpus } from '../claims/choose-cpus.ts';
 import { describeClaim, parseClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
@@ -8,10 +8,10 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { Backoff, sleep } from '../lib/backoff.ts';
 import { asObject } from '../lib/json.ts';
 import { errorText, type Log } from '../lib/log.ts';
-import { toRecord } from './claim-record.ts';
+import { toRecord } from '../records/claim-record.ts';
 import { describeContainer, type UnverifiedContainer } from './container.ts';
 import type { Containers } from './containers.ts';
-import type { Machine } from './machine.ts';
+import type { Machine } from '../devices/machine.ts';
 
 /** Between attempts to ask the API server, in milliseconds. */
 const RETRY = { initialMs: 200, maxMs: 10_000 };

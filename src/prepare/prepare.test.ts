@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { formatDeviceMetadata, parseDeviceMetadata } from '../cdi/device-metadata.ts';
-import { formatClaimSpec, parseClaimSpec } from '../cdi/spec.ts';
+import { formatDeviceMetadata, parseDeviceMetadata } from '../records/device-metadata.ts';
+import { formatClaimSpec, parseClaimSpec } from '../records/cdi-spec.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { describeClaimStatus } from './claim-status.ts';
-import { Containers } from './containers.ts';
+import { Containers } from '../containers/containers.ts';
 import { readMetadataCpus } from './earlier-cpus.ts';
 import { recoverClaims } from './recover.ts';
 import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';

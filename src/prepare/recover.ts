@@ -1,7 +1,7 @@
-import type { ClaimRecord } from '../cdi/spec.ts';
+import type { ClaimRecord } from '../records/cdi-spec.ts';
 import type { Ledger } from '../claims/ledger.ts';
 import type { Log } from '../lib/log.ts';
-import { toPreparedClaim } from './claim-record.ts';
+import { toPreparedClaim } from '../records/claim-record.ts';
 
 /** What the checkpoint directory held. */
 export interface Checkpoint {

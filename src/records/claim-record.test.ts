@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatClaimSpec, parseClaimSpec } from '../cdi/spec.ts';
+import { formatClaimSpec, parseClaimSpec } from './cdi-spec.ts';
 import type { Assignment, PreparedClaim } from '../claims/ledger.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { toPreparedClaim, toRecord } from './claim-record.ts';
-import { preparedClaim } from './testing/fixtures.ts';
+import { preparedClaim } from '../containers/testing/fixtures.ts';
 
 const assignment: Required<Assignment> = {
   request: 'cpus/big',

@@ -1,4 +1,4 @@
-import type { ClaimRecord } from '../cdi/spec.ts';
+import type { ClaimRecord } from './cdi-spec.ts';
 import type { Assignment, PreparedClaim } from '../claims/ledger.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 

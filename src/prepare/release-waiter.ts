@@ -3,7 +3,7 @@ import { readClaimPools } from '../claims/claim-object.ts';
 import { ClaimError, type ClaimErrorCode } from '../claims/claim-error.ts';
 import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
 import { asObject } from '../lib/json.ts';
-import type { Machine } from './machine.ts';
+import type { Machine } from '../devices/machine.ts';
 
 /** Failures that more free CPUs can mend. */
 const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([

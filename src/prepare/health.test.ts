@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
-import type { DriftReport } from './drift.ts';
+import type { DriftReport } from '../containers/drift.ts';
 import { type HealthFacts, judgeHealth } from './health.ts';
-import { claimEnv, containerFacts } from './testing/fixtures.ts';
+import { claimEnv, containerFacts } from '../containers/testing/fixtures.ts';
 
 const CPUS_A = parseCpuList('2-3');
 const claim: PreparedClaim = {

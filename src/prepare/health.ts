@@ -1,8 +1,8 @@
 import { describeClaim } from '../claims/claim.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { DecidedContainer } from './container.ts';
-import type { DriftReport } from './drift.ts';
+import type { DecidedContainer } from '../containers/container.ts';
+import type { DriftReport } from '../containers/drift.ts';
 
 /** How one device is, as the kubelet is told (k8s.io/kubelet dra-health v1). */
 export interface DeviceHealth {

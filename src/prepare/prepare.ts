@@ -1,5 +1,5 @@
-import { type MetadataClaim, metadataCdiDeviceId } from '../cdi/device-metadata.ts';
-import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../cdi/spec.ts';
+import { type MetadataClaim, metadataCdiDeviceId } from '../records/device-metadata.ts';
+import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../records/cdi-spec.ts';
 import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
 import { readClaimPods } from '../claims/claim-object.ts';
@@ -8,11 +8,11 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
 import type { ClaimEvent } from './claim-events.ts';
-import { toRecord } from './claim-record.ts';
+import { toRecord } from '../records/claim-record.ts';
 import { decideCpus } from './decide-cpus.ts';
 import { type DescribedRequest, describeDevices } from './describe-devices.ts';
 import { AwaitedClaims, readEarlierCpus } from './earlier-cpus.ts';
-import type { Machine } from './machine.ts';
+import type { Machine } from '../devices/machine.ts';
 import { ReleaseWaiter } from './release-waiter.ts';
 
 /** A device as the kubelet is told of it (k8s.io/kubelet dra v1, Device). */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adviseOnRequest } from './advice.ts';
-import { containerFacts } from './testing/fixtures.ts';
+import { containerFacts } from '../containers/testing/fixtures.ts';
 
 test('P17: adviseOnRequest names both numbers when a container asks for other than its claims give', () => {
   const advise = (claimedCpus: number, requestedMillis: number | undefined, sharesPool = false) =>

@@ -1,4 +1,4 @@
-import type { DeviceTable } from '../devices/device.ts';
+import type { DeviceTable } from './device.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 
 /** The node as the driver works on it. Replaced as a whole when CPUs come or go. */

@@ -1,4 +1,4 @@
-import type { ContainerFacts } from './container.ts';
+import type { ContainerFacts } from '../containers/container.ts';
 
 /**
  * Something that runs, but hardly as its author means it; told as an event of the pod, or of the claim where its pod is not

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { ClaimUsage } from './claim-usage.ts';
-import type { ContainerFacts, DecidedContainer } from './container.ts';
-import { containerFacts, preparedClaim } from './testing/fixtures.ts';
+import type { ContainerFacts, DecidedContainer } from '../containers/container.ts';
+import { containerFacts, preparedClaim } from '../containers/testing/fixtures.ts';
 
 const POD = { name: 'db', uid: 'pod-db' };
 const CLAIM = preparedClaim('a', '2-3');

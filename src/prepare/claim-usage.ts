@@ -3,7 +3,7 @@ import type { ClaimPod } from '../claims/claim-object.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';
 import { type Advice, adviseOnRequest } from './advice.ts';
 import type { StatusCondition } from './claim-status.ts';
-import type { DecidedContainer } from './container.ts';
+import type { DecidedContainer } from '../containers/container.ts';
 
 /** A claim that no container has used yet. */
 interface Waiting {

@@ -1,8 +1,8 @@
 import { checkCpusEnv, CPUS_ENV, CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { ClaimedContainer } from '../driver/advice.ts';
-import type { ContainerFacts, ContainerPlace, CpusetUpdate } from '../driver/container.ts';
-import type { Containers } from '../driver/containers.ts';
+import type { ClaimedContainer } from '../prepare/advice.ts';
+import type { ContainerFacts, ContainerPlace, CpusetUpdate } from './container.ts';
+import type { Containers } from './containers.ts';
 import {
   type Container,
   type ContainerAdjustment,

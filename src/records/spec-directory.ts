@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, constants, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ClaimRecord, claimSpecFileName, formatClaimSpec, parseClaimSpec, parseSpecFileName } from './spec.ts';
+import { type ClaimRecord, claimSpecFileName, formatClaimSpec, parseClaimSpec, parseSpecFileName } from './cdi-spec.ts';
 
 /** Ending of files being written; the runtime reads only .json and .yaml. */
 const TEMPORARY_SUFFIX = '.dracpu-tmp';

@@ -1,4 +1,4 @@
-import type { ReadMetadata } from '../cdi/device-metadata.ts';
+import type { ReadMetadata } from '../records/device-metadata.ts';
 import type { AllocatedDevice, Claim } from '../claims/claim.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { tryParseCpuList } from '../cpuset/parse.ts';

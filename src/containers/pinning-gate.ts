@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { sleep } from '../lib/backoff.ts';
 
 /** Time for a runtime that restarts to come back, in milliseconds; the kubelet's call may take 45 s (1.37). */
 const PINNING_TIMEOUT_MS = 10_000;
@@ -25,10 +25,8 @@ export class PinningGate {
   async whenOpen(): Promise<string | undefined> {
     if (this.#isOpen) return undefined;
     const abort = new AbortController();
-    const timeout = delay(PINNING_TIMEOUT_MS, true, { ref: false, signal: abort.signal }).catch(() => false);
-    const isLate = await Promise.race([this.#opened.promise.then(() => false), timeout]);
+    await Promise.race([this.#opened.promise, sleep(PINNING_TIMEOUT_MS, abort.signal)]);
     abort.abort();
-    if (!isLate) return undefined;
-    return this.#reason;
+    return this.#isOpen ? undefined : this.#reason;
   }
 }
