@@ -8,7 +8,7 @@ import { eventually } from '../lib/testing/eventually.ts';
 import { claim } from '../simulator/apiserver/testing/cluster.ts';
 import { type ApiObject, NODES, pathOf, RESOURCE_CLAIMS } from './api-object.ts';
 import type { WatchEvent } from './client.ts';
-import { fetchClaim } from './fetch-claim.ts';
+import { fetchClaim } from './claims/fetch-claim.ts';
 import { readLines } from './http-exchange.ts';
 import { newClient, newCluster } from './testing/cluster.ts';
 

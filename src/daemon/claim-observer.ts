@@ -1,4 +1,4 @@
-import type { EventRecorder } from '../apiserver/event-recorder.ts';
+import type { EventRecorder } from '../apiserver/events/event-recorder.ts';
 import { type ClaimReference, describeClaim } from '../claims/claim.ts';
 import type { ClaimPod } from '../claims/claim-object.ts';
 import type { PreparedClaim } from '../claims/ledger.ts';

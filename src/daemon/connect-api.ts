@@ -1,12 +1,12 @@
 import { RESOURCE_CLAIMS } from '../apiserver/api-object.ts';
-import { ClaimStatusWriter } from '../apiserver/claim-status.ts';
+import { ClaimStatusWriter } from '../apiserver/claims/claim-status.ts';
 import { ApiClient } from '../apiserver/client.ts';
 import { loadConnection } from '../apiserver/connection.ts';
-import { EventRecorder } from '../apiserver/event-recorder.ts';
-import { fetchClaim } from '../apiserver/fetch-claim.ts';
+import { EventRecorder } from '../apiserver/events/event-recorder.ts';
+import { fetchClaim } from '../apiserver/claims/fetch-claim.ts';
 import { fetchNode } from '../apiserver/node.ts';
-import { SlicePublisher } from '../apiserver/slice-publisher.ts';
-import type { SlicePublisherState } from '../apiserver/slice-publisher-state.ts';
+import { SlicePublisher } from '../apiserver/slices/slice-publisher.ts';
+import type { SlicePublisherState } from '../apiserver/slices/slice-publisher-state.ts';
 import type { Config } from '../config/config.ts';
 import type { ClaimServicePorts } from '../prepare/prepare.ts';
 import type { SliceDevice } from '../devices/slice-device.ts';

@@ -9,11 +9,11 @@ import {
   RESOURCE_CLAIMS,
   RESOURCE_SLICES,
 } from '../../src/apiserver/api-object.ts';
-import { ClaimStatusWriter } from '../../src/apiserver/claim-status.ts';
+import { ClaimStatusWriter } from '../../src/apiserver/claims/claim-status.ts';
 import type { ApiClient } from '../../src/apiserver/client.ts';
-import { EventRecorder } from '../../src/apiserver/event-recorder.ts';
-import { fetchClaim } from '../../src/apiserver/fetch-claim.ts';
-import { SlicePublisher } from '../../src/apiserver/slice-publisher.ts';
+import { EventRecorder } from '../../src/apiserver/events/event-recorder.ts';
+import { fetchClaim } from '../../src/apiserver/claims/fetch-claim.ts';
+import { SlicePublisher } from '../../src/apiserver/slices/slice-publisher.ts';
 import { cpuDevices, groupedDevice } from '../../src/apiserver/testing/cluster.ts';
 import type { SliceDevice } from '../../src/devices/slice-device.ts';
 import type { Log } from '../../src/lib/log.ts';

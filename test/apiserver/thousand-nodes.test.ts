@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ApiClient } from '../../src/apiserver/client.ts';
 import { ApiConnection } from '../../src/apiserver/connection.ts';
-import { SlicePublisher } from '../../src/apiserver/slice-publisher.ts';
+import { SlicePublisher } from '../../src/apiserver/slices/slice-publisher.ts';
 import { groupedDevice } from '../../src/apiserver/testing/cluster.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { eventually } from '../../src/lib/testing/eventually.ts';

@@ -4,7 +4,7 @@ import { type Log, silentLog } from '../../lib/log.ts';
 import { ApiServer, type ApiServerOptions } from '../../simulator/apiserver/api-server.ts';
 import { ApiClient } from '../client.ts';
 import { ApiConnection } from '../connection.ts';
-import { SlicePublisher, type SlicePublisherOptions } from '../slice-publisher.ts';
+import { SlicePublisher, type SlicePublisherOptions } from '../slices/slice-publisher.ts';
 
 /** Ends things after a test. */
 interface TestContext {

@@ -1,7 +1,7 @@
-import type { SliceDevice } from '../devices/slice-device.ts';
-import { hasReason } from './api-error.ts';
-import { RESOURCE_SLICES } from './api-object.ts';
-import type { ApiClient } from './client.ts';
+import type { SliceDevice } from '../../devices/slice-device.ts';
+import { hasReason } from '../api-error.ts';
+import { RESOURCE_SLICES } from '../api-object.ts';
+import type { ApiClient } from '../client.ts';
 import { findDroppedFields } from './slice-content.ts';
 import { planPool, type StoredSlice } from './slice-pool.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { ResourceV1Api } from '@kubernetes/client-node';
-import type { Log } from '../lib/log.ts';
-import { eventually } from '../lib/testing/eventually.ts';
-import type { ApiServer, ApiServerOptions } from '../simulator/apiserver/api-server.ts';
-import { claim } from '../simulator/apiserver/testing/cluster.ts';
+import type { Log } from '../../lib/log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
+import type { ApiServer, ApiServerOptions } from '../../simulator/apiserver/api-server.ts';
+import { claim } from '../../simulator/apiserver/testing/cluster.ts';
 import { type ClaimDeviceStatus, type ClaimIdentity, ClaimStatusWriter } from './claim-status.ts';
-import { newCluster, officialConfig } from './testing/cluster.ts';
+import { newCluster, officialConfig } from '../testing/cluster.ts';
 
 const namespace = 'default';
 const START = new Date('2026-01-01T00:00:00Z');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { CoreV1Api, EventsV1Api } from '@kubernetes/client-node';
-import type { Log } from '../lib/log.ts';
-import { eventually } from '../lib/testing/eventually.ts';
+import type { Log } from '../../lib/log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { type DriverEvent, EventRecorder, type EventRecorderOptions, type EventSubject } from './event-recorder.ts';
-import { newCluster, officialConfig } from './testing/cluster.ts';
+import { newCluster, officialConfig } from '../testing/cluster.ts';
 
 const namespace = 'default';
 const pod: EventSubject = { kind: 'Pod', namespace, name: 'db', uid: 'uid-of-db' };

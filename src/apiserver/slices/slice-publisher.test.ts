@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ResourceV1Api } from '@kubernetes/client-node';
-import { smtMachine } from '../claims/testing/fixtures.ts';
-import { CpuSet } from '../cpuset/cpu-set.ts';
-import { enumerateDevices } from '../devices/device.ts';
-import { toSliceDevice } from '../devices/slice-device.ts';
-import type { Log } from '../lib/log.ts';
-import { eventually } from '../lib/testing/eventually.ts';
-import type { ApiServer } from '../simulator/apiserver/api-server.ts';
-import { claim, pod } from '../simulator/apiserver/testing/cluster.ts';
-import { Scheduler } from '../simulator/scheduler/scheduler.ts';
+import { smtMachine } from '../../claims/testing/fixtures.ts';
+import { CpuSet } from '../../cpuset/cpu-set.ts';
+import { enumerateDevices } from '../../devices/device.ts';
+import { toSliceDevice } from '../../devices/slice-device.ts';
+import type { Log } from '../../lib/log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
+import type { ApiServer } from '../../simulator/apiserver/api-server.ts';
+import { claim, pod } from '../../simulator/apiserver/testing/cluster.ts';
+import { Scheduler } from '../../simulator/scheduler/scheduler.ts';
 import type { SlicePublisher } from './slice-publisher.ts';
 import type { SlicePublisherState } from './slice-publisher-state.ts';
-import { cpuDevices, groupedDevice, newCluster, newPublisher, officialConfig } from './testing/cluster.ts';
+import { cpuDevices, groupedDevice, newCluster, newPublisher, officialConfig } from '../testing/cluster.ts';
 
 function slicesOf(server: ApiServer) {
   return server.store.list('resourceslices').items;

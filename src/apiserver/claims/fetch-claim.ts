@@ -1,7 +1,7 @@
-import { Backoff, sleep } from '../lib/backoff.ts';
-import { ApiError, hasReason } from './api-error.ts';
-import { RESOURCE_CLAIMS } from './api-object.ts';
-import type { ApiClient } from './client.ts';
+import { Backoff, sleep } from '../../lib/backoff.ts';
+import { ApiError, hasReason } from '../api-error.ts';
+import { RESOURCE_CLAIMS } from '../api-object.ts';
+import type { ApiClient } from '../client.ts';
 
 /** Which claim, as the kubelet names it. */
 export interface ClaimName {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { BackoffOptions } from '../lib/backoff.ts';
-import { errorText, type Log } from '../lib/log.ts';
-import { hasReason } from './api-error.ts';
-import { type ApiObject, EVENTS } from './api-object.ts';
-import { BackgroundLane } from './background-lane.ts';
-import type { ApiClient } from './client.ts';
+import type { BackoffOptions } from '../../lib/backoff.ts';
+import { errorText, type Log } from '../../lib/log.ts';
+import { hasReason } from '../api-error.ts';
+import { type ApiObject, EVENTS } from '../api-object.ts';
+import { BackgroundLane } from '../background-lane.ts';
+import type { ApiClient } from '../client.ts';
 
 /** What an event is about. */
 export interface EventSubject {

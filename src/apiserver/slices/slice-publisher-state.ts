@@ -1,5 +1,5 @@
-import { errorText } from '../lib/log.ts';
-import { ApiError } from './api-error.ts';
+import { errorText } from '../../lib/log.ts';
+import { ApiError } from '../api-error.ts';
 
 /** What stands in the API server. */
 export interface PublishedPool {

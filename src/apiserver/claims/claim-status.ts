@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BackoffOptions } from '../lib/backoff.ts';
-import { errorText, type Log } from '../lib/log.ts';
-import { ApiError, hasReason } from './api-error.ts';
-import { type ApiObject, apiVersionOf, RESOURCE_CLAIMS } from './api-object.ts';
-import { BackgroundLane } from './background-lane.ts';
-import type { ApiClient } from './client.ts';
+import type { BackoffOptions } from '../../lib/backoff.ts';
+import { errorText, type Log } from '../../lib/log.ts';
+import { ApiError, hasReason } from '../api-error.ts';
+import { type ApiObject, apiVersionOf, RESOURCE_CLAIMS } from '../api-object.ts';
+import { BackgroundLane } from '../background-lane.ts';
+import type { ApiClient } from '../client.ts';
 
 /** A claim, and which of those that had its name. */
 export interface ClaimIdentity {

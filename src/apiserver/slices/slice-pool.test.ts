@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { OwnerReference } from './api-object.ts';
+import type { OwnerReference } from '../api-object.ts';
 import { findDroppedFields, withoutRefused } from './slice-content.ts';
 import { type DesiredPool, layOutSlices, type PoolPlan, planPool, type StoredSlice } from './slice-pool.ts';
-import { cpuDevices, groupedDevice } from './testing/cluster.ts';
+import { cpuDevices, groupedDevice } from '../testing/cluster.ts';
 
 const OWNER: OwnerReference = { apiVersion: 'v1', kind: 'Node', name: 'n1', uid: 'node', controller: true };
 

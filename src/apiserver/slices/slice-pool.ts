@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { SliceDevice } from '../devices/slice-device.ts';
-import type { ApiObject, OwnerReference } from './api-object.ts';
+import type { SliceDevice } from '../../devices/slice-device.ts';
+import type { ApiObject, OwnerReference } from '../api-object.ts';
 
 /** A ResourceSlice as far as the driver reads it (resource.k8s.io/v1). */
 export interface StoredSlice extends ApiObject {
