@@ -50,7 +50,6 @@ const rooms = {
     'config',
     'view',
   ],
-  simulator: ['lib', 'gen', 'cpuset', 'topology', 'devices', 'ttrpc', 'nri', 'records/cdi-spec', 'sysfs', 'view'],
   cli: [
     'lib',
     'daemon',
@@ -65,9 +64,21 @@ const rooms = {
     'view',
     'records',
     'apiserver',
-    'simulator',
   ],
 };
+// What the embedded node shares with the driver: codecs and values, never decisions.
+const sharedWithEmbedded = [
+  'lib',
+  'gen',
+  'cpuset',
+  'topology',
+  'ttrpc',
+  'nri',
+  'records/cdi-spec',
+  'sysfs',
+  'view/text-table',
+  'cli/machine-argument',
+];
 const pureRooms = ['cpuset', 'topology', 'placement', 'devices', 'claims', 'prepare', 'containers'];
 const notTests = '\\.test\\.ts$|/testing/';
 
@@ -82,6 +93,20 @@ module.exports = {
       to: { path: '^src/', pathNot: [`^src/${room}/`, ...visits.map((visit) => `^src/${visit}[/.]`)] },
     })),
     {
+      name: 'embedded-shares-values-only',
+      comment: `embedded/ may import of src/ only: ${sharedWithEmbedded.join(', ')}`,
+      severity: 'error',
+      from: { path: '^embedded/', pathNot: notTests },
+      to: { path: '^src/', pathNot: sharedWithEmbedded.map((visit) => `^src/${visit}[/.]`) },
+    },
+    {
+      name: 'src-never-imports-embedded',
+      comment: 'the embedded node is a product beside the driver, in a bundle of its own',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [notTests, '^src/cli/subcommands[.]ts$'] },
+      to: { path: '^embedded/' },
+    },
+    {
       name: 'pure-rooms-touch-nothing-outside',
       comment:
         'cpuset, topology, placement, devices, claims, prepare and containers use no Node built-in and no npm package',
@@ -93,7 +118,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'every file is reached from the command or is a test',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: [notTests, '^src/gen/'] },
+      from: { orphan: true, path: '^(src|embedded)/', pathNot: [notTests, '^src/gen/'] },
       to: {},
     },
     {

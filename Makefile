@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 STAMPS := .stamps
 INSTALLED := $(STAMPS)/installed
 NPM := npm --silent
-SOURCES := $(shell git ls-files -co --exclude-standard src 2>/dev/null | grep -v '\.test\.ts$$') package.json hack/build.ts hack/sbom.ts
+SOURCES := $(shell git ls-files -co --exclude-standard src embedded 2>/dev/null | grep -v '\.test\.ts$$') package.json hack/build.ts hack/sbom.ts
 
 .PHONY: help demo test test-machine test-e2e cluster-up cluster-down test-unit lint check build bench generate format clean
 

@@ -9,7 +9,7 @@ import { globSync } from 'node:fs';
 
 const [mode = 'unit', ...filters] = process.argv.slice(2);
 const wanted = (file: string) => filters.length === 0 || filters.some((filter) => file.includes(filter));
-const unit = globSync('src/**/*.test.ts').filter(wanted).sort();
+const unit = globSync('{src,embedded}/**/*.test.ts').filter(wanted).sort();
 const isEndToEnd = (file: string) => file.startsWith('test/e2e/');
 const stories = globSync(mode === 'machine' ? 'test/**/*.machine-test.ts' : 'test/**/*.test.ts')
   .filter((file) => wanted(file) && isEndToEnd(file) === (mode === 'e2e'))

@@ -6,9 +6,9 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../src/lib/testing/eventually.ts';
-import { deviceClass, pod, resourceClaim } from '../src/simulator/demo/demo-objects.ts';
-import { LocalCluster } from '../src/simulator/local-cluster.ts';
-import type { Program } from '../src/simulator/node-process.ts';
+import { deviceClass, pod, resourceClaim } from '../embedded/demo/demo-objects.ts';
+import { LocalCluster } from '../embedded/local-cluster.ts';
+import type { Program } from '../embedded/node-process.ts';
 
 const PROGRAM: Program = [process.execPath, new URL('../src/cli/main.ts', import.meta.url).pathname];
 const DEADLINE_MS = 30_000;

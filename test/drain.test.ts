@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { claimSpecFileName, formatClaimSpec } from '../src/records/cdi-spec.ts';
-import { ApiServer } from '../src/simulator/apiserver/api-server.ts';
-import { writeKubeconfig } from '../src/simulator/apiserver/kubeconfig.ts';
-import { claim } from '../src/simulator/apiserver/testing/cluster.ts';
+import { ApiServer } from '../embedded/apiserver/api-server.ts';
+import { writeKubeconfig } from '../embedded/apiserver/kubeconfig.ts';
+import { claim } from '../embedded/apiserver/testing/cluster.ts';
 
 const MAIN = new URL('../src/cli/main.ts', import.meta.url).pathname;
 

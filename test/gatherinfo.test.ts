@@ -11,9 +11,9 @@ import { parse } from 'yaml';
 import { claimSpecFileName, formatClaimSpec } from '../src/records/cdi-spec.ts';
 import { DRIVER_NAME } from '../src/cli/gatherinfo/find-driver.ts';
 import { gatherInfo } from '../src/cli/gatherinfo/gather.ts';
-import { ApiServer } from '../src/simulator/apiserver/api-server.ts';
-import { writeKubeconfig } from '../src/simulator/apiserver/kubeconfig.ts';
-import { writeMachine } from '../src/simulator/machine.ts';
+import { ApiServer } from '../embedded/apiserver/api-server.ts';
+import { writeKubeconfig } from '../embedded/apiserver/kubeconfig.ts';
+import { writeMachine } from '../embedded/machine.ts';
 import { parseSynthetic } from '../src/topology/synthetic.ts';
 
 const run = promisify(execFile);

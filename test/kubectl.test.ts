@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
-import { ApiServer } from '../src/simulator/apiserver/api-server.ts';
-import { writeKubeconfig } from '../src/simulator/apiserver/kubeconfig.ts';
-import { Scheduler } from '../src/simulator/scheduler/scheduler.ts';
+import { ApiServer } from '../embedded/apiserver/api-server.ts';
+import { writeKubeconfig } from '../embedded/apiserver/kubeconfig.ts';
+import { Scheduler } from '../embedded/scheduler/scheduler.ts';
 
 const isInstalled = spawnSync('kubectl', ['version', '--client']).status === 0;
 const skip = isInstalled ? false : 'no kubectl in PATH';

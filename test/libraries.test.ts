@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { startRuntime } from '../src/simulator/runtime/testing/start-runtime.ts';
+import { startRuntime } from '../embedded/runtime/testing/start-runtime.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..');

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { CpuSet } from '../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../src/cpuset/parse.ts';
-import type { PreparedClaim } from '../src/simulator/demo/cluster-state.ts';
-import { readPreparedClaims } from '../src/simulator/demo/cluster-state.ts';
-import { deviceClass, pod, resourceClaim } from '../src/simulator/demo/demo-objects.ts';
-import { LocalCluster, type StartDriverOptions, waitFor } from '../src/simulator/local-cluster.ts';
-import type { Program } from '../src/simulator/node-process.ts';
+import type { PreparedClaim } from '../embedded/demo/cluster-state.ts';
+import { readPreparedClaims } from '../embedded/demo/cluster-state.ts';
+import { deviceClass, pod, resourceClaim } from '../embedded/demo/demo-objects.ts';
+import { LocalCluster, type StartDriverOptions, waitFor } from '../embedded/local-cluster.ts';
+import type { Program } from '../embedded/node-process.ts';
 
 const BUNDLE = 'dist/dracpu.cjs';
 

@@ -5,7 +5,7 @@ import { type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { eventually } from '../lib/testing/eventually.ts';
-import { claim } from '../simulator/apiserver/testing/cluster.ts';
+import { claim } from '../../embedded/apiserver/testing/cluster.ts';
 import { type ApiObject, NODES, pathOf, RESOURCE_CLAIMS } from './api-object.ts';
 import type { WatchEvent } from './client.ts';
 import { fetchClaim } from './claims/fetch-claim.ts';

@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { suggestName } from '../lib/nearest-name.ts';
 import { errorText } from '../lib/log.ts';
-import type { GivenMachine } from '../simulator/choose-machine.ts';
 import { readTopology, TopologyError } from '../sysfs/read-topology.ts';
 import { CATALOGUE } from '../topology/catalogue.ts';
 import { TopologyJsonError } from '../topology/json-entry.ts';
@@ -17,6 +16,9 @@ export type MachineArgumentErrorCode = 'UnknownMachine' | 'UnreadableFile' | 'In
 export class MachineArgumentError extends CodedError<MachineArgumentErrorCode> {
   override readonly name = 'MachineArgumentError';
 }
+
+/** A machine other than this one: a folder with `sys/` in it, or one that is only described. */
+export type GivenMachine = { readonly folder: string } | { readonly topology: CpuTopology };
 
 /** What may stand before a name of the catalogue, where a file has the same name. */
 const CATALOGUE_PREFIX = 'machine:';

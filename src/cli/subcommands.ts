@@ -8,8 +8,9 @@ const EXIT_USAGE = 2;
 const subcommands: Readonly<Record<string, (program: Command) => Promise<void>>> = {
   topology: async (program) => (await import('./topology-command.ts')).addTopologyCommand(program),
   plan: async (program) => (await import('./plan-command.ts')).addPlanCommand(program),
-  demo: async (program) => (await import('./demo-command.ts')).addDemoCommand(program),
-  'embedded-node': async (program) => (await import('./embedded-node-command.ts')).addEmbeddedNodeCommand(program),
+  demo: async (program) => (await import('../../embedded/demo/demo-command.ts')).addDemoCommand(program),
+  'embedded-node': async (program) =>
+    (await import('../../embedded/embedded-node-command.ts')).addEmbeddedNodeCommand(program),
   gatherinfo: async (program) => (await import('./gatherinfo-command.ts')).addGatherinfoCommand(program),
   validate: async (program) => (await import('./validate-command.ts')).addValidateCommand(program),
   drain: async (program) => (await import('./drain-command.ts')).addDrainCommand(program),

@@ -14,8 +14,8 @@ import { claimEnv, preparedClaim } from './testing/fixtures.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import type { HookReport } from '../nri/index.ts';
-import { startPlugin, startRuntime } from '../simulator/runtime/testing/start-runtime.ts';
-import type { RuntimeOptions } from '../simulator/runtime/runtime.ts';
+import { startPlugin, startRuntime } from '../../embedded/runtime/testing/start-runtime.ts';
+import type { RuntimeOptions } from '../../embedded/runtime/runtime.ts';
 import { Pinning, type PinningOptions } from './pinning.ts';
 
 const topology = smtMachine({ cores: 4 });

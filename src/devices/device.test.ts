@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
-import { newCluster, slice } from '../simulator/apiserver/testing/cluster.ts';
-import { allocateClaims } from '../simulator/scheduler/allocate.ts';
-import { exactly, problemOf } from '../simulator/scheduler/testing/problems.ts';
+import { newCluster, slice } from '../../embedded/apiserver/testing/cluster.ts';
+import { allocateClaims } from '../../embedded/scheduler/allocate.ts';
+import { exactly, problemOf } from '../../embedded/scheduler/testing/problems.ts';
 import { type DeviceMode, enumerateDevices } from './device.ts';
 import { toSliceDevice } from './slice-device.ts';
 

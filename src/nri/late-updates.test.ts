@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../lib/testing/eventually.ts';
-import { startPlugin, startRuntime } from '../simulator/runtime/testing/start-runtime.ts';
+import { startPlugin, startRuntime } from '../../embedded/runtime/testing/start-runtime.ts';
 import { updateThroughSynchronize } from './late-updates.ts';
 import { cpusetAdjustment, cpusetUpdate } from './messages.ts';
 

@@ -7,7 +7,7 @@ import { SlicePublisher } from '../../src/apiserver/slices/slice-publisher.ts';
 import { groupedDevice } from '../../src/apiserver/testing/cluster.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { eventually } from '../../src/lib/testing/eventually.ts';
-import { ApiServer } from '../../src/simulator/apiserver/api-server.ts';
+import { ApiServer } from '../../embedded/apiserver/api-server.ts';
 
 const NODE_COUNT = 1_000;
 const DEADLINE_MS = 120_000;

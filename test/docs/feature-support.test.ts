@@ -47,7 +47,7 @@ function findMissing({ path, quotes }: Evidence): string[] {
   if (!existsSync(path)) return [`${path} does not exist`];
   if (statSync(path).isDirectory()) return [];
   const source = readFileSync(path, 'utf8');
-  const isTest = /^(src|test)\/.*test\.ts$|in-guest\.ts$/.test(path);
+  const isTest = /^(src|embedded|test)\/.*test\.ts$|in-guest\.ts$/.test(path);
   const titles = isTest ? listTitles(source) : [];
   return quotes.flatMap((quote) => {
     const [first = '', ...others] = quote.split(GAP);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { checkParameters, parseOpaqueParameters } from '../../src/claims/opaque-parameters.ts';
 import { readMillis } from '../../src/claims/quantity.ts';
-import { newCluster } from '../../src/simulator/apiserver/testing/cluster.ts';
+import { newCluster } from '../../embedded/apiserver/testing/cluster.ts';
 import { loadSysfsOverlay } from '../../src/sysfs/overlay.ts';
 import { readTopology } from '../../src/sysfs/read-topology.ts';
 import { type ApiObject, findObjectProblems, findOpenApi } from '../chart/openapi.ts';

@@ -1,5 +1,5 @@
-import { ApiServer } from '../../src/simulator/apiserver/api-server.ts';
-import { writeKubeconfig } from '../../src/simulator/apiserver/kubeconfig.ts';
+import { ApiServer } from '../../embedded/apiserver/api-server.ts';
+import { writeKubeconfig } from '../../embedded/apiserver/kubeconfig.ts';
 import type { ClaimName } from './driver-process.ts';
 
 const NAMESPACE = 'shop';

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
-import type { ResourceClaimSpec } from '../../src/simulator/apiserver/object-types.ts';
-import { pod } from '../../src/simulator/demo/demo-objects.ts';
-import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
+import type { ResourceClaimSpec } from '../../embedded/apiserver/object-types.ts';
+import { pod } from '../../embedded/demo/demo-objects.ts';
+import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';
 import {
   cpusOf,

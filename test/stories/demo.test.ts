@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import type { DemoDocument } from '../../src/simulator/demo/demo-report.ts';
-import { waitFor } from '../../src/simulator/local-cluster.ts';
+import type { DemoDocument } from '../../embedded/demo/demo-report.ts';
+import { waitFor } from '../../embedded/local-cluster.ts';
 import { program, skipReason } from '../local-cluster.ts';
 
 const [file, ...first] = program;

@@ -7,11 +7,11 @@ import { describe, it } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
-import type { KubeObject } from '../../src/simulator/apiserver/kube-object.ts';
-import type { ObjectOf, Pod, ResourceClaim } from '../../src/simulator/apiserver/object-types.ts';
-import { pod } from '../../src/simulator/demo/demo-objects.ts';
-import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
-import type { ContainerReport } from '../../src/simulator/node-commands.ts';
+import type { KubeObject } from '../../embedded/apiserver/kube-object.ts';
+import type { ObjectOf, Pod, ResourceClaim } from '../../embedded/apiserver/object-types.ts';
+import { pod } from '../../embedded/demo/demo-objects.ts';
+import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import type { ContainerReport } from '../../embedded/node-commands.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';
 import { cpusOf, skipReason, startConfigured } from '../local-cluster.ts';
 

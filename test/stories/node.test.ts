@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ResourceSlice } from '../../src/simulator/apiserver/object-types.ts';
-import { type LocalCluster, waitFor } from '../../src/simulator/local-cluster.ts';
+import type { ResourceSlice } from '../../embedded/apiserver/object-types.ts';
+import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
 
 /** Two seconds are promised; a busy machine may take longer, a periodic check would take much longer. */

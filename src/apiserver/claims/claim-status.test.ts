@@ -3,8 +3,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { ResourceV1Api } from '@kubernetes/client-node';
 import type { Log } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
-import type { ApiServer, ApiServerOptions } from '../../simulator/apiserver/api-server.ts';
-import { claim } from '../../simulator/apiserver/testing/cluster.ts';
+import type { ApiServer, ApiServerOptions } from '../../../embedded/apiserver/api-server.ts';
+import { claim } from '../../../embedded/apiserver/testing/cluster.ts';
 import { type ClaimDeviceStatus, type ClaimIdentity, ClaimStatusWriter } from './claim-status.ts';
 import { newCluster, officialConfig } from '../testing/cluster.ts';
 

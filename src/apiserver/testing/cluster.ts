@@ -1,7 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import type { SliceDevice } from '../../devices/slice-device.ts';
 import { type Log, silentLog } from '../../lib/log.ts';
-import { ApiServer, type ApiServerOptions } from '../../simulator/apiserver/api-server.ts';
+import { ApiServer, type ApiServerOptions } from '../../../embedded/apiserver/api-server.ts';
 import { ApiClient } from '../client.ts';
 import { ApiConnection } from '../connection.ts';
 import { SlicePublisher, type SlicePublisherOptions } from '../slices/slice-publisher.ts';
