@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
-import type { RemoteClaimHandler } from '../kubelet/remote-handler.ts';
-import { ReplaceableClaimHandler } from '../kubelet/replaceable-handler.ts';
-import { chooseSocketPaths } from '../kubelet/socket-paths.ts';
+import type { RemoteClaimHandler } from '../handover/remote-handler.ts';
+import { ReplaceableClaimHandler } from '../handover/replaceable-handler.ts';
+import { chooseSocketPaths } from '../sockets/socket-paths.ts';
 import { sleep } from '../lib/backoff.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { connectApi } from './connect-api.ts';

@@ -9,7 +9,7 @@ import type { ClaimHandler } from './claim-handler.ts';
 import { createDraService, type KubeletCall } from './dra-service.ts';
 import { createHealthService, type HealthSource } from './health-service.ts';
 import { createRegistrationService, type RegistrationVerdict } from './registration-service.ts';
-import { SocketKeeper } from './socket-keeper.ts';
+import { SocketKeeper } from '../sockets/socket-keeper.ts';
 import { type ServedService, SocketServer } from './socket-server.ts';
 
 /** Names as the kubelet matches them (k8s.io/kubelet 0.37: dra and dra-health, types.go), newest first. */
@@ -47,7 +47,7 @@ export class KubeletPlugin {
 
   /**
    * Opens the sockets, the registration socket last: the kubelet may call as soon as it sees it. An instance is started once.
-   * @throws KubeletError when a socket cannot be opened; nothing stays open then.
+   * @throws SocketError when a socket cannot be opened; nothing stays open then.
    */
   async start(): Promise<void> {
     try {

@@ -1,5 +1,5 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { SocketListener } from './socket-listener.ts';
+import { SocketListener } from '../sockets/socket-listener.ts';
 
 /** Calls under way may end within this time after stop; less than the 5 s a pod's termination may take in all. */
 const SHUTDOWN_GRACE_MS = 3_500;

@@ -7,7 +7,7 @@ import { parseCpuList } from '../../../src/cpuset/parse.ts';
 import type { ClaimHandler } from '../../../src/kubelet/claim-handler.ts';
 import type { HealthSource } from '../../../src/kubelet/health-service.ts';
 import { KubeletPlugin } from '../../../src/kubelet/kubelet-plugin.ts';
-import { chooseSocketPaths } from '../../../src/kubelet/socket-paths.ts';
+import { chooseSocketPaths } from '../../../src/sockets/socket-paths.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
 import { claim, newCluster, pod, slice } from '../../apiserver/testing/cluster.ts';

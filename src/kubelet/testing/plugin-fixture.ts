@@ -10,7 +10,7 @@ import { toGrpcMethods } from '../../lib/grpc-methods.ts';
 import { silentLog } from '../../lib/log.ts';
 import type { ClaimHandler } from '../claim-handler.ts';
 import { KubeletPlugin, type KubeletPluginOptions } from '../kubelet-plugin.ts';
-import { chooseSocketPaths, type SocketPaths } from '../socket-paths.ts';
+import { chooseSocketPaths, type SocketPaths } from '../../sockets/socket-paths.ts';
 
 export const REGISTRATION = toGrpcMethods(RegistrationDefinition);
 export const DRA_V1 = toGrpcMethods(DraPluginV1);

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { errorText } from '../lib/log.ts';
-import { KubeletError } from './kubelet-error.ts';
+import { SocketError } from './socket-error.ts';
 import { checkSocketPath } from './socket-paths.ts';
 
 /** As the Go helper: the kubelet runs as root, nobody else calls. */
@@ -48,12 +48,12 @@ export class SocketListener {
   /**
    * Listens, again if it did before; a stale socket is replaced and a missing directory made. With `evenIfAnswered` so is one
    * on which another process answers, which then gets no connection any more.
-   * @throws KubeletError PathTooLong, SocketInUse when another process answers there, CannotListen
+   * @throws SocketError PathTooLong, SocketInUse when another process answers there, CannotListen
    */
   async open({ evenIfAnswered = false } = {}): Promise<void> {
     checkSocketPath(this.path);
     if (!evenIfAnswered && !(await this.isInPlace()) && (await isAnswered(this.path))) {
-      throw new KubeletError(
+      throw new SocketError(
         'SocketInUse',
         `Cannot listen on "${this.path}": another process answers there; stop the other driver of the same name first`,
       );
@@ -62,7 +62,7 @@ export class SocketListener {
       await this.#listen();
     } catch (error) {
       const message = `Cannot listen on "${this.path}": ${errorText(error)}; check --kubelet-root-dir and its permissions`;
-      throw new KubeletError('CannotListen', message, { cause: error });
+      throw new SocketError('CannotListen', message, { cause: error });
     }
   }
 

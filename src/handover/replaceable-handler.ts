@@ -1,4 +1,4 @@
-import type { ClaimHandler, ClaimReference, PrepareOutcome, UnprepareOutcome } from './claim-handler.ts';
+import type { ClaimHandler, ClaimReference, PrepareOutcome, UnprepareOutcome } from '../kubelet/claim-handler.ts';
 
 /** Hands calls to a handler that can be exchanged for another while the sockets stay open. */
 export class ReplaceableClaimHandler implements ClaimHandler {

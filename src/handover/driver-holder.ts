@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SocketKeeper } from '../kubelet/socket-keeper.ts';
-import { SocketListener } from '../kubelet/socket-listener.ts';
+import { SocketKeeper } from '../sockets/socket-keeper.ts';
+import { SocketListener } from '../sockets/socket-listener.ts';
 import { sleep } from '../lib/backoff.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { Log } from '../lib/log.ts';
@@ -121,7 +121,7 @@ export class DriverHolder {
 
   /**
    * Takes the node; a pod of the same installation is asked to leave it, as in a rolling update.
-   * @throws DriverHolderError naming the driver of another installation that has it; KubeletError when the socket cannot be
+   * @throws DriverHolderError naming the driver of another installation that has it; SocketError when the socket cannot be
    *   opened.
    */
   async take(): Promise<void> {

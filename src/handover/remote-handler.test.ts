@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { KubeletPlugin } from './kubelet-plugin.ts';
+import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
 import { RemoteClaimHandler } from './remote-handler.ts';
-import { chooseSocketPaths } from './socket-paths.ts';
+import { chooseSocketPaths } from '../sockets/socket-paths.ts';
 import { silentLog } from '../lib/log.ts';
-import { obligingHandler, temporaryRoot } from './testing/plugin-fixture.ts';
+import { obligingHandler, temporaryRoot } from '../kubelet/testing/plugin-fixture.ts';
 
 const CLAIMS = ['a', 'b'].map((name) => ({ uid: `uid-${name}`, namespace: 'shop', name }));
 

@@ -3,7 +3,7 @@ import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { DRAPluginDefinition } from '../gen/kubelet/dra-v1.ts';
 import { callUnary } from '../lib/grpc-call.ts';
 import { toGrpcMethods } from '../lib/grpc-methods.ts';
-import type { ClaimHandler, ClaimReference, PrepareOutcome, UnprepareOutcome } from './claim-handler.ts';
+import type { ClaimHandler, ClaimReference, PrepareOutcome, UnprepareOutcome } from '../kubelet/claim-handler.ts';
 
 const METHODS = toGrpcMethods(DRAPluginDefinition);
 

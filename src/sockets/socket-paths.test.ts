@@ -48,7 +48,7 @@ test('chooseSocketPaths shortens the registration name where the path would be t
 test('checkSocketPath refuses more than 107 bytes and names the path, its length and the remedy', () => {
   checkSocketPath('/'.padEnd(107, 'a'));
   assert.throws(() => checkSocketPath('/'.padEnd(108, 'a')), {
-    name: 'KubeletError',
+    name: 'SocketError',
     code: 'PathTooLong',
     message: /^Cannot listen on "\/a+": the path has 108 bytes, .* may have 107; choose a shorter --kubelet-root-dir$/,
   });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { KubeletError } from './kubelet-error.ts';
+import { SocketError } from './socket-error.ts';
 
 /** Longest path of a Unix socket: `sun_path` has 108 bytes and the last one ends the text (unix(7)). */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -44,7 +44,7 @@ function registrationNames(driverName: string, podUid: string | undefined): read
 /**
  * Where the sockets of a driver belong under the kubelet's root. The names are those of Kubernetes' Go helper
  * (k8s.io/dynamic-resource-allocation kubeletplugin, 0.37), so that a pod of either kind can replace one of the other.
- * @throws KubeletError PathTooLong when no name fits.
+ * @throws SocketError PathTooLong when no name fits.
  */
 export function chooseSocketPaths({ kubeletRoot, driverName, podUid }: SocketPathOptions): SocketPaths {
   const candidates = registrationNames(driverName, podUid).map((name) => join(kubeletRoot, 'plugins_registry', name));
@@ -58,11 +58,11 @@ export function chooseSocketPaths({ kubeletRoot, driverName, podUid }: SocketPat
 
 /**
  * Refuses a path that the kernel would not take.
- * @throws KubeletError PathTooLong
+ * @throws SocketError PathTooLong
  */
 export function checkSocketPath(path: string): void {
   if (fits(path)) return;
-  throw new KubeletError(
+  throw new SocketError(
     'PathTooLong',
     `Cannot listen on "${path}": the path has ${Buffer.byteLength(path)} bytes, a Unix socket path may have ` +
       `${SOCKET_PATH_BYTES_MAX}; choose a shorter --kubelet-root-dir`,
