@@ -6,6 +6,7 @@ import { MACHINE_ARGUMENT_HELP, readGivenMachine } from '../src/cli/machine-argu
 import type { FeatureGates } from './apiserver/feature-gates.ts';
 import { type KubeletTiming, REAL_TIMING } from './kubelet/timing.ts';
 import { serveNode } from './serve-node.ts';
+import { declareCommand } from '../src/cli/commands.ts';
 
 /** The options of `dracpu embedded-node`, as commander fills them in. */
 interface EmbeddedNodeOptions {
@@ -68,9 +69,7 @@ async function runEmbeddedNode(given: EmbeddedNodeOptions): Promise<void> {
 
 /** Adds `embedded-node`: API server, scheduler, kubelet and container runtime in a process that obeys standard input. */
 export function addEmbeddedNodeCommand(program: Command): void {
-  program
-    .command('embedded-node', { hidden: true })
-    .description('run a cluster of one node for demos and tests; ends with its standard input')
+  declareCommand(program, 'embedded-node')
     .requiredOption('--directory <path>', 'where all its files and sockets go')
     .option('--topology <machine>', `${MACHINE_ARGUMENT_HELP}; default: this machine`)
     .option('--simulate-containers', 'keep books of containers instead of starting processes')

@@ -37,6 +37,16 @@ export function findBundledPackages(inputs: Iterable<string>): readonly BundledP
   return packages.sort((a, b) => (a.purl < b.purl ? -1 : 1));
 }
 
+/** The packages of several bundles, each once, with the files that any of them has. */
+export function mergePackages(packages: readonly BundledPackage[]): readonly BundledPackage[] {
+  const byDirectory = new Map<string, BundledPackage>();
+  for (const each of packages) {
+    const files = new Set([...(byDirectory.get(each.directory)?.files ?? []), ...each.files]);
+    byDirectory.set(each.directory, { ...each, files: [...files] });
+  }
+  return [...byDirectory.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1));
+}
+
 /** The comments about copyright in a package's files, each once: all there is where a package brings no file of its own. */
 function readComments(files: readonly string[]): readonly string[] {
   const comments = files.flatMap((file) => readFileSync(file, 'utf8').match(/(?:^\/\/.*\n)+|\/\*[^]*?\*\//gm) ?? []);

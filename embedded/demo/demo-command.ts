@@ -6,6 +6,7 @@ import { runDemo } from './run-demo.ts';
 import type { LocalCluster } from '../local-cluster.ts';
 import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from '../../src/cli/machine-argument.ts';
 import type { Program } from '../node-process.ts';
+import { declareCommand } from '../../src/cli/commands.ts';
 
 /** The options of `dracpu demo`, as commander fills them in. */
 interface DemoOptions {
@@ -71,9 +72,7 @@ async function runDemoCommand({ json = false, keep = false, topology }: DemoOpti
 
 /** Adds `demo`: the main job on this machine, or on one that is only described, against an embedded node. */
 export function addDemoCommand(program: Command): void {
-  program
-    .command('demo')
-    .description('show claims becoming CPUs of real processes on this machine, against an embedded node')
+  declareCommand(program, 'demo')
     .option('--json', 'print one JSON document on standard output and the story on standard error')
     .option('--keep', 'leave everything running at the end, until Ctrl-C')
     .option('--topology <machine>', `a machine to show instead: ${MACHINE_ARGUMENT_HELP}`)

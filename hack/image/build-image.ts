@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
-import { type Component, formatSbom } from '../sbom.ts';
+import { type BundledPackage, type Component, formatNotices, formatSbom } from '../sbom.ts';
 import { findNode } from './find-node.ts';
 import { type Layer, writeImage, writeLayer } from './oci.ts';
 import { collectBaseFiles, collectDriverFiles, makeScript } from './root-files.ts';
@@ -61,13 +61,13 @@ export function collectFiles(architecture: Architecture): ImageFiles {
   const isNative = process.arch === nodeName;
   const sysroot = IMAGE_SYSROOT ?? (isNative ? '/' : `/usr/${triplet}`);
   const base = collectBaseFiles(node.program, { sysroot, triplet });
-  const bundled = JSON.parse(readFileSync('dist/bundled.json', 'utf8')) as readonly Component[];
+  const bundled = JSON.parse(readFileSync('dist/bundled.json', 'utf8')) as readonly BundledPackage[];
   const sbom = formatSbom({ name: 'dracpu', version }, [...bundled, ...describeBase(base, node.version)]);
   const licenses = new Map([
     ...readLibraryLicenses(isNative ? '' : `-${architecture}-cross`),
     ['LICENSE', readFileSync('LICENSE', 'utf8')],
     ['NODE-LICENSE', node.license],
-    ['THIRD-PARTY-NOTICES.txt', readFileSync('dist/THIRD-PARTY-NOTICES.txt', 'utf8')],
+    ['THIRD-PARTY-NOTICES.txt', formatNotices(bundled)],
     ['sbom.cdx.json', sbom],
   ]);
   return { base, driver: collectDriverFiles({ bundle: readFileSync('dist/dracpu.cjs', 'utf8'), licenses }) };

@@ -11,6 +11,7 @@ import { formatTable } from '../view/text-table.ts';
 import { findHolders, type Holders, type IdleClaim, type StrandedPod } from './drain/stranded-pods.ts';
 import { createAttempt, DRIVER_NAME, findConfig, findDriver, listProcDirectories } from './gatherinfo/find-driver.ts';
 import { NodeFiles } from './gatherinfo/node-files.ts';
+import { declareCommand } from './commands.ts';
 
 /** The options of `dracpu drain`, as commander fills them in. */
 interface DrainOptions {
@@ -113,7 +114,7 @@ async function runDrain(options: DrainOptions, command: Command): Promise<void> 
 
 /** Adds `drain`: which pods would be left without a driver before one is removed. */
 export function addDrainCommand(program: Command): void {
-  const drain = program.command('drain').description('tell which pods hold claims, before the driver is removed');
+  const drain = declareCommand(program, 'drain');
   drain
     .option('--check', 'look, and change nothing; exit code 1 when a pod holds a claim')
     .option('--all-nodes', 'of every node, not only of this one')

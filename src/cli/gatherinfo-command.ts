@@ -7,6 +7,7 @@ import { ConfigError } from '../config/config-error.ts';
 import { DRIVER_NAME, listProcDirectories } from './gatherinfo/find-driver.ts';
 import { gatherInfo, type Gathered } from './gatherinfo/gather.ts';
 import { createArchive } from './gatherinfo/tar.ts';
+import { declareCommand } from './commands.ts';
 
 /** The options of `dracpu gatherinfo`, as commander fills them in. */
 interface GatherinfoOptions {
@@ -66,9 +67,7 @@ async function runGatherinfo({ outputDir, stdout }: GatherinfoOptions, command: 
 
 /** Adds `gatherinfo`: what is needed to understand the driver on this node, in one file and without secrets. */
 export function addGatherinfoCommand(program: Command): void {
-  const gatherinfo = program
-    .command('gatherinfo')
-    .description('collect what is needed to understand the driver on this node, without secrets');
+  const gatherinfo = declareCommand(program, 'gatherinfo');
   gatherinfo
     .option('--output-dir <folder>', 'where the report and the archive are written; default: a new temporary folder')
     .option('--stdout', 'write the YAML report to standard output and nothing else')

@@ -16,8 +16,8 @@ async function main(): Promise<void> {
   const argv = readArguments(process.argv);
   const [first] = argv;
   if (first !== undefined && !first.startsWith('-')) {
-    const { runSubcommand } = await import('./subcommands.ts');
-    return runSubcommand(first, argv);
+    const { runSubcommand } = await import('./node-commands.ts');
+    return runSubcommand(argv);
   }
   const { runDaemonCommand } = await import('./daemon-command.ts');
   process.exit(await runDaemonCommand(argv));

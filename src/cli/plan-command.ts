@@ -17,6 +17,7 @@ import {
 } from '../placement/take-cpus.ts';
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
 import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from './machine-argument.ts';
+import { declareCommand } from './commands.ts';
 
 /** The options of `dracpu plan`, as commander fills them in. */
 interface PlanOptions {
@@ -148,7 +149,7 @@ async function runPlan(options: PlanOptions, command: Command): Promise<void> {
 
 /** Adds `plan`: which CPUs a request would get on a machine and why, or with `--batch` many requests at once. */
 export function addPlanCommand(program: Command): void {
-  const plan = program.command('plan').description('show which CPUs a request would get, and why');
+  const plan = declareCommand(program, 'plan');
   plan
     .option('--topology <machine>', MACHINE_ARGUMENT_HELP)
     .addOption(new Option('--free <list>', 'CPUs that are free; default: all online ones').argParser(parseListArgument))

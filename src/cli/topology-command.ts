@@ -10,6 +10,7 @@ import { formatTable } from '../view/text-table.ts';
 import { drawTopology } from '../view/topology-svg.ts';
 import { formatTopologyTable } from '../view/topology-table.ts';
 import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from './machine-argument.ts';
+import { declareCommand } from './commands.ts';
 
 /** The options of `dracpu topology`, as commander fills them in. */
 interface TopologyOptions {
@@ -59,7 +60,7 @@ function runTopology(options: TopologyOptions, command: Command): void {
 
 /** Adds `topology`: what the driver knows of a machine's CPUs. */
 export function addTopologyCommand(program: Command): void {
-  const topology = program.command('topology').description("show the machine's sockets, NUMA nodes, caches and cores");
+  const topology = declareCommand(program, 'topology');
   topology
     .option('--sysfs <folder>', 'a folder with sys/ in it; default: HOST_ROOT or /')
     .addOption(

@@ -5,6 +5,7 @@ import { errorText } from '../lib/log.ts';
 import { formatIssue } from './validate/manifest.ts';
 import type { PodRules } from './validate/pods.ts';
 import { type ManifestText, validateManifests } from './validate/validate.ts';
+import { declareCommand } from './commands.ts';
 
 /** The options of `dracpu validate`, as commander fills them in. */
 interface ValidateOptions {
@@ -51,9 +52,7 @@ function runValidate(options: ValidateOptions, command: Command): void {
 
 /** Adds `validate`: checks claims, classes and pods before a cluster sees them. */
 export function addValidateCommand(program: Command): void {
-  const validation = program
-    .command('validate')
-    .description("check ResourceClaims, templates, DeviceClasses and pods against this driver's rules");
+  const validation = declareCommand(program, 'validate');
   validation
     .requiredOption('-f, --filename <path...>', 'files or folders of manifests, "-" for standard input')
     .addOption(new Option('-o, --output <form>', 'what to print').choices(['text', 'json']).default('text'))

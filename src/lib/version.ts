@@ -2,6 +2,9 @@
 declare const DRACPU_VERSION: string | undefined;
 declare const DRACPU_COMMIT: string | undefined;
 
+/** Whether this runs from a bundle rather than from the sources. */
+export const isBundled = typeof DRACPU_VERSION === 'string';
+
 /** The release, for instance "0.1.0". */
 export const version = typeof DRACPU_VERSION === 'string' ? DRACPU_VERSION : 'development';
 

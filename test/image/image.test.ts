@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,20 +106,30 @@ test('the programs of the image start in its files alone and tell the version of
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   assert.match(run('/dracpu', '--version'), new RegExp(`^dracpu ${version.replaceAll('.', '\\.')} \\(`));
   assert.ok(run('/dracpu-gatherinfo', '--help').includes('Usage: dracpu'));
+  for (const command of ['demo', 'embedded-node', 'validate']) {
+    const { status, stderr } = spawnSync('chroot', [directory, '/dracpu', command], { encoding: 'utf8' });
+    assert.equal(status, 1, command);
+    assert.match(stderr, new RegExp(`^Cannot run "dracpu ${command}": the command is not part of the node image`));
+  }
+  assert.doesNotMatch(run('/dracpu', 'help'), /demo|validate/);
 });
 
 test('the bill of materials lists every bundled package with its licence, Node and the libraries', { skip }, () => {
   const { driver } = collectFiles(architecture);
-  const entry = driver.get('licenses/sbom.cdx.json');
-  const content = entry?.kind === 'file' ? Buffer.from(entry.content).toString() : '{}';
-  const sbom = JSON.parse(content) as { components: { name: string; licenses: { expression: string }[] }[] };
+  const readText = (path: string) => {
+    const entry = driver.get(path);
+    return entry?.kind === 'file' ? Buffer.from(entry.content).toString() : '';
+  };
+  const sbom = JSON.parse(readText('licenses/sbom.cdx.json')) as {
+    components: { name: string; licenses: { expression: string }[] }[];
+  };
   const names = sbom.components.map(({ name }) => name);
   const bundled = JSON.parse(readFileSync('dist/bundled.json', 'utf8')) as { name: string }[];
   for (const { name } of bundled) assert.ok(names.includes(name), name);
   assert.ok(names.some((name) => name.endsWith('/libc.so.6')));
   assert.ok(names.includes('usr/local/bin/node'));
   for (const { name, licenses } of sbom.components) assert.ok(licenses[0]?.expression, name);
-  const notices = readFileSync('dist/THIRD-PARTY-NOTICES.txt', 'utf8');
+  const notices = readText('licenses/THIRD-PARTY-NOTICES.txt');
   for (const { name } of bundled) assert.ok(notices.includes(`\n${name} `), name);
   const [, ...sections] = notices.split(/\n\n\n(?=[^\n]+\n-+\n)/);
   assert.equal(sections.length, bundled.length);
