@@ -1,8 +1,5 @@
-/** One thing that is wrong with a field (metav1 StatusCause). */
-export interface ApiErrorCause {
-  readonly field: string;
-  readonly message: string;
-}
+import { shorten } from '../lib/shorten.ts';
+import { type ApiErrorCause, type ApiStatus, parseStatus, readStatus } from './api-status.ts';
 
 /** What an ApiError carries beside its message. */
 export interface ApiErrorDetails {
@@ -20,8 +17,8 @@ export class ApiError extends Error {
 
   /**
    * The server's reason (metav1 StatusReason: NotFound, Conflict, Invalid, Expired, Forbidden, ...), `NotServed` where it
-   * is not an object that is absent but the whole resource, or `Unreachable`, `Timeout` or `MalformedAnswer` when no answer
-   * came that can be read.
+   * is not an object that is absent but the whole resource, `Unreachable`, `Timeout` or `MalformedAnswer` when no answer came
+   * that can be believed, or `InvalidName` when nothing was sent because no object has such a name.
    */
   readonly code: string;
   readonly status: number | undefined;
@@ -36,9 +33,9 @@ export class ApiError extends Error {
     this.causes = details.causes ?? [];
   }
 
-  /** Whether the same request may succeed later without anybody changing anything. */
+  /** Whether the same request may succeed later without any change to the request or the cluster's configuration. */
   get isTransient(): boolean {
-    if (this.status === undefined) return true;
+    if (this.status === undefined) return this.code !== 'InvalidName';
     return this.status === 429 || this.status >= 500;
   }
 }
@@ -64,49 +61,58 @@ const REASONS: Readonly<Record<number, string>> = {
   504: 'Timeout',
 };
 
-/** A metav1 Status as far as it is used. */
-interface Status {
-  readonly reason?: string;
-  readonly message?: string;
-  readonly code?: number;
-  readonly details?: {
-    readonly name?: string;
-    readonly causes?: readonly Partial<ApiErrorCause>[];
-    readonly retryAfterSeconds?: number;
-  };
-}
-
-/** How much of an answer that is no Status is repeated in a message. */
+/** How much of an answer without a Status is repeated in a message, in characters. */
 const ANSWER_EXCERPT_LENGTH = 200;
+/** How much of a Status' message is repeated: the refusal of a slice names every field that is wrong. */
+const MESSAGE_LENGTH_MAX = 1_000;
+/** A server that asks for more patience than this is asked again nevertheless. */
+const RETRY_AFTER_SECONDS_MAX = 60;
 
-function parseStatus(text: string): Status | undefined {
-  try {
-    const value = JSON.parse(text) as { kind?: unknown } | null;
-    return value?.kind === 'Status' ? (value as Status) : undefined;
-  } catch {
-    return undefined;
-  }
+/** An answer that is not one of success. */
+interface RefusedAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter?: string | undefined;
+  /** The object that was asked for; undefined where it was not one. */
+  readonly name?: string | undefined;
 }
 
-/** The error of an answer: `action` is what was tried, such as `Cannot get node "n1"`. */
-export function answerError(
-  action: string,
-  answer: { readonly status: number; readonly text: string; readonly retryAfter?: string | undefined },
-): ApiError {
-  const status = parseStatus(answer.text);
-  const isNotServed = answer.status === 404 && status?.details?.name === undefined;
-  const reason = isNotServed ? 'NotServed' : status?.reason || REASONS[answer.status] || 'Unknown';
-  const message = status?.message || answer.text.slice(0, ANSWER_EXCERPT_LENGTH).trim();
-  const seconds = status?.details?.retryAfterSeconds ?? Number(answer.retryAfter ?? Number.NaN);
+/** Whether the server knows the resource and only has no such object: another 404 comes from a proxy, or for a path that is not served. */
+function isAboutObject(status: ApiStatus | undefined, name: string | undefined): boolean {
+  if (status?.name === undefined) return false;
+  return name === undefined || status.name === name;
+}
+
+function reasonOf({ status: httpStatus, name }: RefusedAnswer, status: ApiStatus | undefined): string {
+  if (httpStatus === 404 && !isAboutObject(status, name)) return 'NotServed';
+  return status?.reason ?? REASONS[httpStatus] ?? 'Unknown';
+}
+
+function readRetryAfter(seconds: number): number | undefined {
+  return seconds > 0 ? Math.min(seconds, RETRY_AFTER_SECONDS_MAX) * 1_000 : undefined;
+}
+
+function refusal(action: string, answer: RefusedAnswer, status: ApiStatus | undefined): ApiError {
+  const reason = reasonOf(answer, status);
+  const message = shorten(status?.message ?? '', MESSAGE_LENGTH_MAX) || excerpt(answer.text);
   return new ApiError(reason, `${action}: the API server answers ${answer.status} ${reason}: ${message}`, {
     status: answer.status,
-    retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
-    causes: status?.details?.causes?.map(({ field = '', message: why = '' }) => ({ field, message: why })),
+    retryAfterMs: readRetryAfter(status?.retryAfterSeconds ?? Number(answer.retryAfter ?? Number.NaN)),
+    causes: status?.causes,
   });
 }
 
+function excerpt(text: string): string {
+  return shorten(text.trim(), ANSWER_EXCERPT_LENGTH);
+}
+
+/** The error of an answer: `action` is what was tried, such as `Cannot get node "n1"`. */
+export function answerError(action: string, answer: RefusedAnswer): ApiError {
+  return refusal(action, answer, parseStatus(answer.text));
+}
+
 /** The error of an ERROR event within a watch, whose object is a Status. */
-export function watchError(action: string, status: unknown): ApiError {
-  const { code = 500 } = (status ?? {}) as Status;
-  return answerError(action, { status: code, text: JSON.stringify(status) });
+export function watchError(action: string, object: unknown): ApiError {
+  const status = readStatus(object);
+  return refusal(action, { status: status?.code ?? 500, text: 'an ERROR event without a Status' }, status);
 }

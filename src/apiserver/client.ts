@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
-import { errorText } from '../lib/log.ts';
-import { answerError, ApiError, watchError } from './api-error.ts';
+import { ApiError } from './api-error.ts';
 import { type ApiObject, type CollectionAddress, describeAddress, type ObjectAddress, pathOf } from './api-object.ts';
+import { readStatus } from './api-status.ts';
+import { checkList, checkObject } from './check-object.ts';
 import type { ApiConnection } from './connection.ts';
-import { Deadline } from './deadline.ts';
-import { readAnswer, readLines, sendRequest } from './http-exchange.ts';
+import { ApiTransport, type Call, type Frame } from './transport.ts';
+import { checkWatchEvent, type WatchEvent } from './watch-event.ts';
 
 /** How the client behaves. */
 export interface ApiClientOptions {
@@ -30,15 +30,20 @@ export interface WriteOptions extends CallOptions {
 }
 
 /** Which objects of a collection. */
-export interface SelectOptions extends CallOptions {
+export interface SelectOptions<T> extends CallOptions {
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
+  /** Which of them to keep; the rest is dropped as it arrives. All by default. */
+  readonly keep?: (object: T) => boolean;
 }
 
 /** A list and the state of the cluster that it shows. */
 export interface ApiList<T> {
   readonly items: T[];
+  /** A watch from here on misses no change of the items. */
   readonly resourceVersion: string;
+  /** How long the text of the items was about, in characters. */
+  readonly length: number;
 }
 
 /** A change of an object. */
@@ -50,16 +55,10 @@ export type ApiPatch =
   /** Server-side apply; `force` takes fields from other managers. */
   | { readonly type: 'apply'; readonly body: object; readonly force: boolean };
 
-/** What makes a delete fail when somebody changed the object meanwhile. */
+/** What makes a delete fail when the object was changed meanwhile. */
 export interface DeleteOptions extends CallOptions {
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
 }
-
-/** One event of a watch. */
-export type WatchEvent<T> =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
-  /** Nothing changed up to this resourceVersion. */
-  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 /** Where and how to watch. */
 export interface WatchOptions {
@@ -77,8 +76,12 @@ export interface WatchOptions {
 const TIMEOUT_MS = 10_000;
 /** How much longer than agreed a watch may last before the connection counts as dead. */
 const WATCH_OVERTIME_MS = 30_000;
-/** Objects of one page of a list. */
-const PAGE_LENGTH = 500;
+/** Objects of one page of a list: a claim has some 4 KiB, so that reading a page blocks for some 8 ms. */
+const PAGE_LENGTH = 250;
+const PAGE_BYTES_MAX = 8 * 1024 * 1024;
+/** A list of which more is to be kept, or that takes longer, is not one of the few that the driver and its tools ask for. */
+const LIST_LENGTH_MAX = 64 * 1024 * 1024;
+const LIST_TIMEOUT_MS = 120_000;
 
 const PATCH_TYPES = {
   merge: 'application/merge-patch+json',
@@ -86,30 +89,14 @@ const PATCH_TYPES = {
   apply: 'application/apply-patch+yaml',
 } as const;
 
-type Query = Readonly<Record<string, string | undefined>>;
-
-interface Call {
-  /** What is tried, for messages: `Cannot get nodes "n1"`. */
-  readonly action: string;
-  readonly method: string;
-  readonly path: string;
-  readonly query?: Query;
-  readonly contentType?: string;
-  readonly body?: unknown;
-}
-
-function writeQuery({ fieldManager, dryRun }: WriteOptions): Query {
+function writeQuery({ fieldManager, dryRun }: WriteOptions): Call['query'] & object {
   return { fieldManager, dryRun: dryRun === true ? 'All' : undefined };
 }
 
-function parseJson(action: string, text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new ApiError('MalformedAnswer', `${action}: the API server's answer is not JSON: ${errorText(error)}`, {
-      cause: error,
-    });
-  }
+/** What makes a list one that is given up. */
+function findExcess(length: number, sinceMs: number): string | undefined {
+  if (length > LIST_LENGTH_MAX) return `it is longer than ${LIST_LENGTH_MAX} characters`;
+  return performance.now() - sinceMs > LIST_TIMEOUT_MS ? `it does not end within ${LIST_TIMEOUT_MS} ms` : undefined;
 }
 
 /**
@@ -118,71 +105,91 @@ function parseJson(action: string, text: string): unknown {
  * token and a connection that the server closed while idle is tried again: when to retry is the caller's decision.
  */
 export class ApiClient {
-  readonly #connection: ApiConnection;
-  readonly #options: ApiClientOptions;
+  readonly #transport: ApiTransport;
+  readonly #timeoutMs: number;
 
-  constructor(connection: ApiConnection, options: ApiClientOptions) {
-    this.#connection = connection;
-    this.#options = options;
+  constructor(connection: ApiConnection, { userAgent, timeoutMs = TIMEOUT_MS }: ApiClientOptions) {
+    this.#transport = new ApiTransport(connection, userAgent);
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** Reads a document that is no object, such as `/version`. */
-  async getDocument<T>(path: string, options: CallOptions = {}): Promise<T> {
-    return this.#call<T>({ action: `Cannot get ${path}`, method: 'GET', path }, options);
+  /** Reads a document that is not an object of the API, such as `/version`; nothing is known of its form. */
+  async getDocument(path: string, options: CallOptions = {}): Promise<unknown> {
+    return this.#call({ action: `Cannot get ${path}`, method: 'GET', path }, options);
   }
 
   async get<T extends ApiObject>(address: ObjectAddress, options: CallOptions = {}): Promise<T> {
     const action = `Cannot get ${describeAddress(address)}`;
-    return this.#call<T>({ action, method: 'GET', path: pathOf(address) }, options);
+    const call = { action, method: 'GET', path: pathOf(address), name: address.name };
+    return checkObject(action, await this.#call(call, options), address) as T;
   }
 
   /** Reads a whole collection, page by page. */
-  async list<T extends ApiObject>(address: CollectionAddress, options: SelectOptions = {}): Promise<ApiList<T>> {
-    const { fieldSelector, labelSelector } = options;
+  async list<T extends ApiObject>(address: CollectionAddress, options: SelectOptions<T> = {}): Promise<ApiList<T>> {
+    const { keep = () => true } = options;
     const action = `Cannot list ${describeAddress(address)}`;
+    const sinceMs = performance.now();
     const items: T[] = [];
+    let first: string | undefined;
     let token: string | undefined;
-    for (;;) {
-      const query = { fieldSelector, labelSelector, limit: String(PAGE_LENGTH), continue: token };
-      const page: { items?: T[]; metadata?: { resourceVersion?: string; continue?: string } } = await this.#call(
-        { action, method: 'GET', path: pathOf(address), query },
-        options,
-      );
-      items.push(...(page.items ?? []));
-      token = page.metadata?.continue;
-      if (!token) return { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
-    }
+    let length = 0;
+    do {
+      const frame = await this.#listPage(address, token, options);
+      const page = checkList<T>(action, frame.value, address);
+      const kept = page.items.filter(keep);
+      items.push(...kept);
+      length += frame.length * (kept.length / Math.max(1, page.items.length));
+      // Later pages may show a newer state; from the first one on nothing is missed.
+      first ??= page.resourceVersion;
+      token = page.continueToken;
+      const excess = findExcess(length, sinceMs);
+      if (excess !== undefined) throw new ApiError('MalformedAnswer', `${action}: ${excess}`);
+    } while (token !== undefined);
+    return { items, resourceVersion: first, length };
   }
 
   async create<T extends ApiObject>(address: CollectionAddress, body: object, options: WriteOptions = {}): Promise<T> {
     const action = `Cannot create ${describeAddress(address)}`;
-    return this.#call<T>({ action, method: 'POST', path: pathOf(address), query: writeQuery(options), body }, options);
+    const call = { action, method: 'POST', path: pathOf(address), query: writeQuery(options), body };
+    const { name } = (body as { metadata?: { name?: string } }).metadata ?? {};
+    const expected = { ...address, ...(name === undefined ? {} : { name }) };
+    return checkObject(action, await this.#call(call, options), expected) as T;
   }
 
   /** Replaces an object; conflicts when `body` carries a resourceVersion that is not the newest. */
   async update<T extends ApiObject>(address: ObjectAddress, body: object, options: WriteOptions = {}): Promise<T> {
+    const { name } = address;
     const action = `Cannot update ${describeAddress(address)}`;
-    return this.#call<T>({ action, method: 'PUT', path: pathOf(address), query: writeQuery(options), body }, options);
+    const call = { action, method: 'PUT', path: pathOf(address), query: writeQuery(options), body, name };
+    return checkObject(action, await this.#call(call, options), address) as T;
   }
 
   async patch<T extends ApiObject>(address: ObjectAddress, patch: ApiPatch, options: WriteOptions = {}): Promise<T> {
     const force = patch.type === 'apply' ? String(patch.force) : undefined;
+    const action = `Cannot patch ${describeAddress(address)}`;
     const call = {
-      action: `Cannot patch ${describeAddress(address)}`,
+      action,
       method: 'PATCH',
       path: pathOf(address),
       query: { ...writeQuery(options), force },
       contentType: PATCH_TYPES[patch.type],
       body: patch.body,
+      name: address.name,
     };
-    return this.#call<T>(call, options);
+    return checkObject(action, await this.#call(call, options), address) as T;
   }
 
-  async delete(address: ObjectAddress, options: DeleteOptions = {}): Promise<void> {
+  /** Deletes an object; what is left of it while it waits for its finalizers, undefined when it is gone. */
+  async delete<T extends ApiObject>(address: ObjectAddress, options: DeleteOptions = {}): Promise<T | undefined> {
     const { preconditions } = options;
     const action = `Cannot delete ${describeAddress(address)}`;
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...(preconditions ? { preconditions } : {}) };
-    await this.#call({ action, method: 'DELETE', path: pathOf(address), body }, options);
+    const call = { action, method: 'DELETE', path: pathOf(address), body, name: address.name };
+    const answer = await this.#call(call, options);
+    // Some resources answer with a Status, others with the object as it was last.
+    if (readStatus(answer) !== undefined) return undefined;
+    const object = checkObject(action, answer, address) as T;
+    return (object.metadata.finalizers ?? []).length > 0 ? object : undefined;
   }
 
   /**
@@ -203,75 +210,29 @@ export class ApiClient {
       labelSelector,
       timeoutSeconds: String(Math.max(1, Math.ceil(durationMs / 1000))),
     };
-    const deadline = new Deadline(action, { timeoutMs: durationMs + WATCH_OVERTIME_MS, signal: options.signal });
-    let message: IncomingMessage | undefined;
-    try {
-      message = await this.#open({ action, method: 'GET', path: pathOf(address), query }, deadline.signal);
-      options.onOpen?.();
-      for await (const line of readLines(message as AsyncIterable<Uint8Array>)) yield parseWatchLine(action, line);
-    } catch (error) {
-      throw deadline.explain(error);
-    } finally {
-      message?.destroy();
-      deadline.clear();
+    const call = { action, method: 'GET', path: pathOf(address), query };
+    const limits = { timeoutMs: durationMs + WATCH_OVERTIME_MS, signal: options.signal };
+    for await (const frame of this.#transport.follow(call, limits, options.onOpen)) {
+      yield checkWatchEvent<T>(action, frame, address);
     }
   }
 
-  async #call<T>(call: Call, { signal, timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS }: CallOptions): Promise<T> {
-    const deadline = new Deadline(call.action, { timeoutMs, signal });
-    try {
-      const message = await this.#open(call, deadline.signal);
-      return parseJson(call.action, await readAnswer(message)) as T;
-    } catch (error) {
-      throw deadline.explain(error);
-    } finally {
-      deadline.clear();
-    }
+  async #listPage<T>(
+    address: CollectionAddress,
+    token: string | undefined,
+    { fieldSelector, labelSelector, ...options }: SelectOptions<T>,
+  ): Promise<Frame> {
+    const action = `Cannot list ${describeAddress(address)}`;
+    const query = { fieldSelector, labelSelector, limit: String(PAGE_LENGTH), continue: token };
+    const call = { action, method: 'GET', path: pathOf(address), query, bytesMax: PAGE_BYTES_MAX };
+    return this.#send(call, options);
   }
 
-  /** Sends a call and rejects unless it succeeds. A refused token is read again, once. */
-  async #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const first = await this.#send(call, signal);
-    if (first.statusCode !== 401 || !(await this.#connection.refresh().catch(() => false))) {
-      return this.#succeeded(call, first);
-    }
-    first.resume();
-    return this.#succeeded(call, await this.#send(call, signal));
+  async #call(call: Call, options: CallOptions): Promise<unknown> {
+    return (await this.#send(call, options)).value;
   }
 
-  async #send(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const { method, body } = call;
-    const access = await this.#connection.access();
-    signal.throwIfAborted();
-    const headers = {
-      accept: 'application/json',
-      'user-agent': this.#options.userAgent,
-      ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
-    };
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    return sendRequest({ method, url: this.#url(call), headers, body: text, signal }, access);
+  async #send(call: Call, { signal, timeoutMs = this.#timeoutMs }: CallOptions): Promise<Frame> {
+    return this.#transport.call(call, { timeoutMs, signal });
   }
-
-  /** The answer when it is one of success; rejects with the server's reason otherwise. */
-  async #succeeded({ action }: Call, message: IncomingMessage): Promise<IncomingMessage> {
-    const status = message.statusCode ?? 0;
-    if (status >= 200 && status < 300) return message;
-    const retryAfter = message.headers['retry-after'];
-    throw answerError(action, { status, text: await readAnswer(message), retryAfter });
-  }
-
-  #url({ path, query = {} }: Call): URL {
-    const url = new URL(this.#connection.server);
-    url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
-    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
-    return url;
-  }
-}
-
-function parseWatchLine<T extends ApiObject>(action: string, line: string): WatchEvent<T> {
-  const { type = '', object } = parseJson(action, line) as { type?: string; object?: T };
-  if (type === 'ERROR') throw watchError(action, object);
-  if (type === 'BOOKMARK') return { type, resourceVersion: object?.metadata.resourceVersion ?? '' };
-  if (object !== undefined && (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED')) return { type, object };
-  throw new ApiError('MalformedAnswer', `${action}: an event of type "${type}" makes no sense`);
 }

@@ -77,16 +77,4 @@ describe('ResourceCache', () => {
     assert.ok(performance.now() - startedMs > 80);
     assert.equal(server.counts.of('list', 'nodes'), 11);
   });
-
-  it('keeps the newer of two states, whoever tells them', async (t) => {
-    const { server, cache } = await newCache(t);
-    cache.start();
-    await eventually('filled', () => cache.isFilled);
-    const old = server.store.get('nodes', 'n1');
-    const labels = { a: 'b' };
-    const written = server.store.update('nodes', { ...old, metadata: { ...old.metadata, labels } });
-    cache.note(written);
-    cache.note(old);
-    assert.equal(cache.objects[0]?.metadata.resourceVersion, written.metadata.resourceVersion);
-  });
 });

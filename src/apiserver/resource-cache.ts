@@ -3,18 +3,26 @@ import { errorText, type Log } from '../lib/log.ts';
 import { ApiError, hasReason } from './api-error.ts';
 import { type ApiObject, type CollectionAddress, describeAddress } from './api-object.ts';
 import type { ApiClient } from './client.ts';
+import { KnownObjects } from './known-objects.ts';
+import type { WatchEvent } from './watch-event.ts';
 
 /** What is kept, and who is told. */
-export interface ResourceCacheOptions {
-  readonly client: ApiClient;
+export interface ResourceCacheOptions<T extends ApiObject> {
+  readonly client: Pick<ApiClient, 'list' | 'watch'>;
   readonly address: CollectionAddress;
   readonly fieldSelector?: string;
+  /** Which of the selected objects to keep; a server may know fewer selectors than it is given. All by default. */
+  readonly keep?: (object: T) => boolean;
+  /** Makes sure that an object has the form of its kind. @throws ApiError MalformedAnswer. */
+  readonly check?: (object: ApiObject) => T;
   readonly log: Log;
   /** Called after anything changed, and after the connection came back. */
   readonly onChange: (what: { readonly isReconnected: boolean }) => void;
   /** Called whenever the API server cannot be asked; trying goes on. */
   readonly onFailure: (error: unknown) => void;
   readonly retry?: BackoffOptions;
+  /** How old the last list may be before it is checked whether the watch has missed anything. */
+  readonly verifyAfterMs?: number;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
 }
@@ -27,36 +35,45 @@ const SHORT_WATCH_MS = 1_000;
 const CALM_MS = 60_000;
 /** The API server is asked again within half a minute once it is back, by a whole cluster's nodes at different times. */
 const RETRY: BackoffOptions = { initialMs: 2_000, maxMs: 30_000 };
+/** Two lists an hour and node. Only a server that lost its history, or a proxy that keeps events back, makes one find anything. */
+const VERIFY_AFTER_MS = 1_800_000;
 
-/** Whether `a` is an older state than `b`; resourceVersions of one resource grow (KEP-5504). */
-function isOlder(a: ApiObject, b: ApiObject): boolean {
-  return Number(a.metadata.resourceVersion) < Number(b.metadata.resourceVersion);
+/** Whether the server cannot go on from where the watch was: it has forgotten that place, or was never there (a restored backup). */
+function isPlaceLost(error: unknown): boolean {
+  // As client-go: older servers and some proxies give the reason "Gone", or none, with the same status.
+  if (hasReason(error, 'Expired') || hasReason(error, 'OutOfOrder')) return true;
+  if (!(error instanceof ApiError)) return false;
+  return error.status === 410 || /\btoo large resource version\b/i.test(error.message);
 }
 
 /**
- * The newest state of some objects, kept by one list and one watch that resumes where it ended; lists again only when the
- * server has forgotten that place. Never polls.
+ * The newest state of some objects, kept by one list and one watch that resumes where it ended. Lists again when the server cannot go
+ * on from that place or contradicts what is known, and now and then to make sure.
  */
 export class ResourceCache<T extends ApiObject> {
-  readonly #options: ResourceCacheOptions;
-  readonly #objects = new Map<string, T>();
+  readonly #options: ResourceCacheOptions<T>;
+  readonly #known = new KnownObjects<T>();
   readonly #abort = new AbortController();
-  #resourceVersion: string | undefined;
+  /** Whether what is known is a state that the server was in, and not one that is in doubt. */
+  #isFilled = false;
+  #listedAtMs = 0;
+  /** Ends the watch that runs. */
+  #watching = new AbortController();
   #hasFailed = false;
   #running: Promise<void> | undefined;
 
-  constructor(options: ResourceCacheOptions) {
+  constructor(options: ResourceCacheOptions<T>) {
     this.#options = options;
   }
 
-  /** Whether the objects were ever listed. */
+  /** Whether the objects are listed and nothing contradicts them. */
   get isFilled(): boolean {
-    return this.#resourceVersion !== undefined;
+    return this.#isFilled;
   }
 
   /** The objects as far as is known. */
   get objects(): readonly T[] {
-    return [...this.#objects.values()];
+    return this.#known.objects;
   }
 
   start(): void {
@@ -69,16 +86,28 @@ export class ResourceCache<T extends ApiObject> {
     await this.#running;
   }
 
-  /** Takes in what the server answered to a write, before the watch tells of it. */
-  note(object: T): void {
-    const { uid } = object.metadata;
-    const known = this.#objects.get(uid);
-    if (known === undefined || isOlder(known, object)) this.#objects.set(uid, object);
+  /**
+   * Begins a write; the returned function takes in what the server answers, before the watch tells of it.
+   * @throws ApiError MalformedAnswer, from the returned function, for an answer that has not the form of its kind.
+   */
+  beginWrite(): (answer: ApiObject) => void {
+    const { position } = this.#known;
+    return (answer) => {
+      const object = this.#check(answer);
+      const isKept = this.#options.keep?.(object) ?? true;
+      if (isKept && !this.#known.note(object, position)) this.refresh();
+    };
   }
 
   /** Takes in that an object is gone. */
   forget(uid: string): void {
-    this.#objects.delete(uid);
+    this.#known.forget(uid);
+  }
+
+  /** Lists again, because what is known is in doubt; until then it counts as not filled. */
+  refresh(): void {
+    this.#isFilled = false;
+    this.#watching.abort();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -92,7 +121,7 @@ export class ResourceCache<T extends ApiObject> {
         await this.#listAndWatch(signal, backoff);
       } catch (error) {
         if (signal.aborted) return;
-        waitMs = this.#failed(error);
+        if (!this.#watching.signal.aborted) waitMs = this.#failed(error);
       }
       const lastedMs = performance.now() - startedMs;
       if (lastedMs > CALM_MS) backoff.reset();
@@ -105,54 +134,64 @@ export class ResourceCache<T extends ApiObject> {
   /** Takes note of a failure; how long the server asks to be left alone. */
   #failed(error: unknown): number {
     const { log, address, onFailure } = this.#options;
-    // As client-go: older servers and some proxies give the reason "Gone", or none, with the same status.
-    if (hasReason(error, 'Expired') || (error instanceof ApiError && error.status === 410)) {
-      log.debug('watch too far behind, listing again', { resource: describeAddress(address) });
-      this.#resourceVersion = undefined;
+    const resource = describeAddress(address);
+    if (isPlaceLost(error)) {
+      log.debug('watch cannot go on from where it was, listing again', { resource, reason: errorText(error) });
+      this.#isFilled = false;
       return 0;
     }
     if (!this.#hasFailed) log.warn('cannot watch the API server', { reason: errorText(error) });
     this.#hasFailed = true;
+    // What cannot be read may have told of a change.
+    if (hasReason(error, 'MalformedAnswer')) this.#isFilled = false;
     onFailure(error);
     return error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
   }
 
-  async #listAndWatch(signal: AbortSignal, backoff: Backoff): Promise<void> {
-    const { client, address, fieldSelector, random = Math.random } = this.#options;
-    const selection = fieldSelector === undefined ? {} : { fieldSelector };
-    if (this.#resourceVersion === undefined) {
-      const list = await client.list<T>(address, { ...selection, signal });
-      this.#replace(list.items, list.resourceVersion);
+  async #listAndWatch(stopped: AbortSignal, backoff: Backoff): Promise<void> {
+    const { client, address, fieldSelector, random = Math.random, verifyAfterMs = VERIFY_AFTER_MS } = this.#options;
+    this.#watching = new AbortController();
+    const signal = AbortSignal.any([stopped, this.#watching.signal]);
+    const isOld = performance.now() - this.#listedAtMs > verifyAfterMs;
+    if (!this.#isFilled || isOld) {
+      await this.#list(signal);
       this.#recovered(backoff);
     }
-    const events = client.watch<T>(address, {
-      ...selection,
-      resourceVersion: this.#resourceVersion ?? '',
+    const events = client.watch(address, {
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      resourceVersion: this.#known.position ?? '',
       durationMs: WATCH_DURATION_MS * (1 + random()),
       signal,
       onOpen: () => this.#recovered(backoff),
     });
-    for await (const event of events) {
-      if (event.type === 'BOOKMARK') {
-        if (event.resourceVersion !== '') this.#resourceVersion = event.resourceVersion;
-        continue;
-      }
-      this.#resourceVersion = event.object.metadata.resourceVersion;
-      if (event.type === 'DELETED') this.forget(event.object.metadata.uid);
-      else this.note(event.object);
-      this.#options.onChange({ isReconnected: false });
-    }
+    for await (const event of events) this.#take(event);
   }
 
-  #replace(items: readonly T[], resourceVersion: string): void {
-    const listed = new Set(items.map(({ metadata }) => metadata.uid));
-    for (const [uid, { metadata }] of this.#objects) {
-      const isNewer = Number(metadata.resourceVersion) > Number(resourceVersion);
-      if (!listed.has(uid) && !isNewer) this.#objects.delete(uid);
-    }
-    for (const item of items) this.note(item);
-    this.#resourceVersion = resourceVersion;
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, address, fieldSelector, keep = () => true } = this.#options;
+    this.#known.beginList();
+    const list = await client.list(address, {
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      keep: (object) => keep(this.#check(object)),
+      signal,
+    });
+    this.#known.replace({ ...list, items: list.items.map((item) => this.#check(item)) });
+    this.#isFilled = true;
+    this.#listedAtMs = performance.now();
     this.#options.onChange({ isReconnected: false });
+  }
+
+  #take(event: WatchEvent<ApiObject>): void {
+    if (event.type === 'BOOKMARK') return this.#known.advance(event.resourceVersion);
+    const object = this.#check(event.object);
+    // An object that does not belong here any more has left, as one that was deleted.
+    const isKept = this.#options.keep?.(object) ?? true;
+    this.#known.apply(isKept ? event.type : 'DELETED', object, event.length);
+    this.#options.onChange({ isReconnected: false });
+  }
+
+  #check(object: ApiObject): T {
+    return this.#options.check?.(object) ?? (object as T);
   }
 
   #recovered(backoff: Backoff): void {

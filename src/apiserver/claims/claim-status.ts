@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { BackoffOptions } from '../../lib/backoff.ts';
 import { errorText, type Log } from '../../lib/log.ts';
+import { shortenToBytes } from '../../lib/shorten.ts';
 import { ApiError, hasReason } from '../api-error.ts';
 import { type ApiObject, apiVersionOf, RESOURCE_CLAIMS } from '../api-object.ts';
 import { BackgroundLane } from '../background-lane.ts';
@@ -63,6 +64,9 @@ interface Entry {
   stored: readonly StoredDevice[] | undefined;
 }
 
+/** The API takes eight times as much (metav1 Condition), which no reader of `kubectl describe` does. */
+const MESSAGE_BYTES_MAX = 4_096;
+
 /** No node runs so many pods (the kubelet's default is 110). */
 const CLAIMS_MAX = 2_000;
 
@@ -74,7 +78,8 @@ function isSameDevice(stored: StoredDevice, { pool, device, shareId }: ClaimDevi
 function withTime(condition: DeviceCondition, before: StoredDevice | undefined, now: Date): StoredCondition {
   const old = before?.conditions?.find(({ type }) => type === condition.type);
   const time = old?.status === condition.status ? old.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
-  const { type, status, reason, message } = condition;
+  const { type, status, reason } = condition;
+  const message = shortenToBytes(condition.message, MESSAGE_BYTES_MAX);
   return { type, status, reason, message, lastTransitionTime: time };
 }
 

@@ -1,7 +1,8 @@
 import { Backoff, sleep } from '../../lib/backoff.ts';
 import { ApiError, hasReason } from '../api-error.ts';
-import { RESOURCE_CLAIMS } from '../api-object.ts';
+import { describeAddress, RESOURCE_CLAIMS } from '../api-object.ts';
 import type { ApiClient } from '../client.ts';
+import { checkClaim } from './check-claim.ts';
 
 /** Which claim, as the kubelet names it. */
 export interface ClaimName {
@@ -20,7 +21,7 @@ const ATTEMPT_TIMEOUT_MS = 5_000;
 
 /**
  * Reads a ResourceClaim, or undefined when there is none of that name. Tries again for ten seconds while the API server is
- * busy or cannot be reached.
+ * busy, cannot be reached, or answers something else than the claim: only its own "not found" means that there is none.
  * @throws ApiError with the last reason.
  */
 export async function fetchClaim(
@@ -29,12 +30,13 @@ export async function fetchClaim(
   { patienceMs = PATIENCE_MS, signal }: { readonly patienceMs?: number; readonly signal?: AbortSignal } = {},
 ): Promise<unknown> {
   const address = { resource: RESOURCE_CLAIMS, namespace, name };
+  const action = `Cannot get ${describeAddress(address)}`;
   const call = { timeoutMs: ATTEMPT_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) };
   const endMs = performance.now() + patienceMs;
   const backoff = new Backoff(RETRY);
   for (;;) {
     try {
-      return await client.get(address, call);
+      return checkClaim(action, await client.get(address, call));
     } catch (error) {
       if (hasReason(error, 'NotFound')) return undefined;
       const waitMs = Math.max(backoff.nextMs(), error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);

@@ -122,6 +122,11 @@ describe('EventRecorder', () => {
     await recorder.idle();
     const [event] = server.store.list('events').items;
     assert.equal(event?.message?.length, 1_024);
+    // The API counts bytes of UTF-8.
+    recorder.record(refusal('ä'.repeat(1 << 20), { ...pod, uid: 'other' }));
+    await recorder.idle();
+    const umlauts = server.store.list('events').items.find(({ involvedObject }) => involvedObject?.uid === 'other');
+    assert.equal(Buffer.byteLength(umlauts?.message ?? ''), 1_023);
     assert.equal(event?.metadata.name.length, 253);
   });
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BackoffOptions } from '../../lib/backoff.ts';
 import { errorText, type Log } from '../../lib/log.ts';
+import { shortenToBytes } from '../../lib/shorten.ts';
 import { hasReason } from '../api-error.ts';
 import { type ApiObject, EVENTS } from '../api-object.ts';
 import { BackgroundLane } from '../background-lane.ts';
@@ -63,8 +64,8 @@ const COUNT_INTERVAL_MS = 10_000;
 /** Different events about one object: so many at once, and one more in five minutes (as client-go's spam filter). */
 const TOKENS_MAX = 25;
 const TOKEN_INTERVAL_MS = 300_000;
-/** Longer messages are refused (core/v1 validation). */
-const MESSAGE_LENGTH_MAX = 1_024;
+/** Longer messages are refused (core/v1 validation, NoteLengthLimit). */
+const MESSAGE_BYTES_MAX = 1_024;
 /** A name of an object is 253 characters at most; a dot and sixteen digits follow. */
 const NAME_LENGTH_MAX = 236;
 
@@ -75,10 +76,6 @@ function keyOf({ regarding, type, reason, message }: DriverEvent): string {
 
 function apiVersionOfSubject(kind: EventSubject['kind']): string {
   return kind === 'ResourceClaim' ? 'resource.k8s.io/v1' : 'v1';
-}
-
-function shorten(message: string): string {
-  return message.length <= MESSAGE_LENGTH_MAX ? message : `${message.slice(0, MESSAGE_LENGTH_MAX - 3)}...`;
 }
 
 /** As many digits as client-go takes from the clock; two drivers may write of one pod in the same moment. */
@@ -124,7 +121,8 @@ export class EventRecorder {
   }
 
   /** Takes note of an event; returns at once. */
-  record(event: DriverEvent): void {
+  record(what: DriverEvent): void {
+    const event = { ...what, message: shortenToBytes(what.message, MESSAGE_BYTES_MAX) };
     const nowMs = this.#nowMs();
     this.#forgetOld(nowMs);
     const key = keyOf(event);
@@ -192,7 +190,7 @@ export class EventRecorder {
       involvedObject: kind === 'Node' ? involved : { ...involved, namespace },
       type: event.type,
       reason: event.reason,
-      message: shorten(event.message),
+      message: event.message,
       count,
       firstTimestamp: timeText(firstMs),
       lastTimestamp: timeText(lastMs),

@@ -1,5 +1,5 @@
 import type { SliceDevice } from '../../devices/slice-device.ts';
-import type { ApiErrorCause } from '../api-error.ts';
+import type { ApiErrorCause } from '../api-status.ts';
 import { findDroppedFields, withoutRefused } from './slice-content.ts';
 import { layOutSlices, type StoredSlice } from './slice-pool.ts';
 

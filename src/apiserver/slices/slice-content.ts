@@ -1,5 +1,5 @@
 import type { DeviceAttribute, SliceDevice } from '../../devices/slice-device.ts';
-import type { ApiErrorCause } from '../api-error.ts';
+import type { ApiErrorCause } from '../api-status.ts';
 import { isListAttribute } from './slice-pool.ts';
 
 /** Feature gates of Kubernetes that fields of a device need (1.34 to 1.37); without it the API server drops the field. */

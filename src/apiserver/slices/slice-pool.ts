@@ -119,7 +119,10 @@ export function planPool(stored: readonly StoredSlice[], pool: DesiredPool): Poo
   const newest = Math.max(0, ...stored.map(({ spec }) => spec.pool.generation));
   const kept = matchSlices(stored, pool, newest);
   const keptUids = new Set([...kept.values()].map(({ metadata }) => metadata.uid));
-  const remove = stored.filter(({ metadata }) => !keptUids.has(metadata.uid));
+  // What is deleted already waits for its finalizers.
+  const remove = stored.filter(
+    ({ metadata }) => !keptUids.has(metadata.uid) && metadata.deletionTimestamp === undefined,
+  );
   const isUnchanged = pool.slices.every((devices, index) => {
     const slice = kept.get(index);
     return slice !== undefined && isAsDesired(slice, devices, pool);

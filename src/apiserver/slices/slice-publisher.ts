@@ -3,14 +3,15 @@ import type { SliceDevice } from '../../devices/slice-device.ts';
 import { Backoff, type BackoffOptions, sleep } from '../../lib/backoff.ts';
 import { errorText, type Log } from '../../lib/log.ts';
 import { ApiError, hasReason } from '../api-error.ts';
-import { RESOURCE_SLICES } from '../api-object.ts';
+import { type ApiObject, RESOURCE_SLICES } from '../api-object.ts';
 import type { ApiClient } from '../client.ts';
 import { fetchNode } from '../node.ts';
+import { checkSlice } from './check-slice.ts';
 import { PoolContent } from './pool-content.ts';
 import { ResourceCache } from '../resource-cache.ts';
 import { describeServedVersions } from '../served-versions.ts';
 import { type PoolPlan, planPool, type StoredSlice } from './slice-pool.ts';
-import { removeAllSlices, removeSlice, sliceSelector, trySlice } from './slice-requests.ts';
+import { isOfPool, removeAllSlices, removeSlice, sliceSelector, trySlice } from './slice-requests.ts';
 import { failingState, type SlicePublisherState } from './slice-publisher-state.ts';
 
 /** What a publisher needs. */
@@ -39,6 +40,8 @@ const RETRY: BackoffOptions = { initialMs: 250, maxMs: 30_000 };
 /** Somebody who removes slices finds them back at once, and somebody who goes on doing so every ten seconds. */
 const REPAIR: BackoffOptions = { initialMs: 50, maxMs: 10_000 };
 const REPAIR_CALM_MS = 60_000;
+/** What changes again and again is looked at so often at most. */
+const ROUND_INTERVAL_MS = 20;
 
 /**
  * Keeps a node's devices published as ResourceSlices: writes them, watches them, and puts back what others remove or
@@ -71,6 +74,8 @@ export class SlicePublisher {
       client,
       address: { resource: RESOURCE_SLICES },
       fieldSelector: sliceSelector(options),
+      keep: (slice) => isOfPool(slice, options),
+      check: checkSlice,
       log,
       onChange: ({ isReconnected }) => {
         this.#isRecheckDue ||= isReconnected;
@@ -129,6 +134,7 @@ export class SlicePublisher {
       try {
         await this.#publish(this.#content, signal);
         this.#retry.reset();
+        await sleep(ROUND_INTERVAL_MS, signal);
       } catch (error) {
         if (signal.aborted) return;
         await this.#failed(error);
@@ -193,32 +199,39 @@ export class SlicePublisher {
 
   async #carryOut(plan: PoolPlan, content: PoolContent, signal: AbortSignal): Promise<void> {
     const { client } = this.#options;
-    for (const slice of plan.remove) {
-      await removeSlice(client, slice, signal);
-      this.#cache.forget(slice.metadata.uid);
-    }
+    for (const slice of plan.remove) await this.#remove(slice, signal);
     for (const { index, body, stored } of plan.update) {
       const address = { resource: RESOURCE_SLICES, name: stored.metadata.name };
       try {
-        await this.#write(index, content, () => client.update<StoredSlice>(address, body, { signal }));
+        await this.#write(index, content, () => client.update(address, body, { signal }));
       } catch (error) {
-        await this.#catchUp(stored, error, signal);
+        // Another program has written it. The watch shows that too, but the next attempt need not wait for it.
+        if (hasReason(error, 'NotFound')) this.#cache.forget(stored.metadata.uid);
+        if (hasReason(error, 'Conflict')) this.#cache.refresh();
         throw error;
       }
       if (content !== this.#content) return;
     }
     for (const { index, body } of plan.create) {
       const address = { resource: RESOURCE_SLICES };
-      await this.#write(index, content, () => client.create<StoredSlice>(address, body, { signal }));
+      await this.#write(index, content, () => client.create(address, body, { signal }));
       if (content !== this.#content) return;
     }
   }
 
+  async #remove(slice: StoredSlice, signal: AbortSignal): Promise<void> {
+    const note = this.#cache.beginWrite();
+    const left = await removeSlice(this.#options.client, slice, signal);
+    if (left === undefined) this.#cache.forget(slice.metadata.uid);
+    else note(left);
+  }
+
   /** Writes one slice and looks at what the server made of it; what it refuses is left out the next time. */
-  async #write(index: number, content: PoolContent, write: () => Promise<StoredSlice>): Promise<void> {
+  async #write(index: number, content: PoolContent, write: () => Promise<ApiObject>): Promise<void> {
     try {
-      const answer = await write();
-      this.#cache.note(answer);
+      const note = this.#cache.beginWrite();
+      const answer = checkSlice(await write());
+      note(answer);
       content.takeAnswer(index, answer);
     } catch (error) {
       const reduced = hasReason(error, 'Invalid') ? content.withoutRefused(index, error.causes) : undefined;
@@ -229,14 +242,6 @@ export class SlicePublisher {
       this.#content = reduced;
       this.#touch();
     }
-  }
-
-  /** After a conflict, takes in the newer state without waiting for the watch to bring it. */
-  async #catchUp({ metadata }: StoredSlice, error: unknown, signal: AbortSignal): Promise<void> {
-    if (hasReason(error, 'NotFound')) this.#cache.forget(metadata.uid);
-    if (!hasReason(error, 'Conflict')) return;
-    const address = { resource: RESOURCE_SLICES, name: metadata.name };
-    this.#cache.note(await this.#options.client.get<StoredSlice>(address, { signal }));
   }
 
   async #fetchNodeUid(signal: AbortSignal): Promise<string> {
