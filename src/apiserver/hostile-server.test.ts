@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../lib/testing/eventually.ts';
-import { claim } from '../simulator/apiserver/testing/cluster.ts';
+import { claim } from '../../embedded/apiserver/testing/cluster.ts';
 import { ApiError } from './api-error.ts';
 import { NODES, pathOf, RESOURCE_CLAIMS } from './api-object.ts';
 import { fetchClaim } from './claims/fetch-claim.ts';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Dice } from '../../lib/testing/dice.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
-import type { ApiServer } from '../../simulator/apiserver/api-server.ts';
+import type { ApiServer } from '../../../embedded/apiserver/api-server.ts';
 import type { ApiObject, CollectionAddress, ObjectAddress } from '../api-object.ts';
 import { ApiClient, type WriteOptions } from '../client.ts';
 import { ApiConnection } from '../connection.ts';
