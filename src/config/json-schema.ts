@@ -6,6 +6,9 @@ interface KeySchema {
   readonly type: 'string' | 'boolean' | 'integer';
   readonly description: string;
   readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly default?: string | boolean | number;
 }
 
@@ -26,11 +29,14 @@ export function describeConfigSchema(): ConfigSchema {
   };
   for (const [, row] of optionRows) {
     if (row.key === undefined || row.notInFile !== undefined) continue;
-    const { type, allowed } = row.value;
+    const { type, allowed, pattern, minimum, maximum } = row.value;
     properties[row.key] = {
       type,
       description: row.default === '' ? `${row.help} Default: ${describeDefault(row)}.` : row.help,
       ...(allowed && { enum: allowed }),
+      ...(pattern !== undefined && type === 'string' && { pattern }),
+      ...(minimum !== undefined && { minimum }),
+      ...(maximum !== undefined && { maximum }),
       ...(row.default !== '' && {
         default: type === 'string' ? row.default : (JSON.parse(row.default) as boolean | number),
       }),

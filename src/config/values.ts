@@ -13,6 +13,14 @@ export interface ValueKind<T> {
   readonly placeholder: string;
   /** All texts that are valid, where they can be listed. */
   readonly allowed?: readonly string[];
+  /**
+   * Regular expression that every valid text matches, in the syntax that ECMAScript and RE2 share; absent where every text is
+   * valid. JSON schemas carry it. `read` may reject more, such as a reversed range.
+   */
+  readonly pattern?: string;
+  /** Bounds of an integer, both inclusive. */
+  readonly minimum?: number;
+  readonly maximum?: number;
   read(text: string): ReadValue<T>;
 }
 
@@ -63,6 +71,7 @@ const FALSE_TEXTS: readonly string[] = ['0', 'f', 'F', 'FALSE', 'false', 'False'
 export const booleanValue: ValueKind<boolean> = {
   type: 'boolean',
   placeholder: '',
+  pattern: `^(${[...TRUE_TEXTS, ...FALSE_TEXTS].join('|')})$`,
   read: (text) => {
     if (TRUE_TEXTS.includes(text)) return { value: true };
     return FALSE_TEXTS.includes(text) ? { value: false } : { want: '"true" or "false"' };
@@ -73,6 +82,7 @@ export const booleanValue: ValueKind<boolean> = {
 export const optionalPath: ValueKind<string | undefined> = {
   type: 'string',
   placeholder: 'PATH',
+  pattern: '^[^\\x00]*$',
   read: (text) => (text.includes('\0') ? { want: 'a path' } : { value: text === '' ? undefined : text }),
 };
 
@@ -80,6 +90,7 @@ export const optionalPath: ValueKind<string | undefined> = {
 export const absolutePath: ValueKind<string> = {
   type: 'string',
   placeholder: 'PATH',
+  pattern: '^/[^\\x00]*$',
   read: (text) => {
     if (!text.startsWith('/') || text.includes('\0')) return { want: 'an absolute path, not empty' };
     const clean = posix.normalize(text);
@@ -87,10 +98,13 @@ export const absolutePath: ValueKind<string> = {
   },
 };
 
+const CPU_RANGE = '[0-9]+(-[0-9]+)?';
+
 /** A Linux CPU list, "" for no CPU. */
 export const cpuListValue: ValueKind<CpuSet> = {
   type: 'string',
   placeholder: 'CPULIST',
+  pattern: `^(${CPU_RANGE}(,${CPU_RANGE})*)?\\n?$`,
   read: (text) => {
     try {
       return { value: parseCpuList(text) };
@@ -101,13 +115,16 @@ export const cpuListValue: ValueKind<CpuSet> = {
   },
 };
 
+const BIND_ADDRESS = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:[\]/]*)):(\d{1,5})$/;
+
 /** `host:port`, `:port` for every address, "" for no server. */
 export const bindAddressValue: ValueKind<BindAddress | undefined> = {
   type: 'string',
   placeholder: 'HOST:PORT',
+  pattern: `^$|${BIND_ADDRESS.source}`,
   read: (text) => {
     if (text === '') return { value: undefined };
-    const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:[\]/]*)):(\d{1,5})$/.exec(text);
+    const match = BIND_ADDRESS.exec(text);
     const port = Number(match?.[3]);
     if (!match || port > PORT_MAX) {
       return { want: `":PORT", "HOST:PORT" or "[IPV6]:PORT" with a port of 0 to ${PORT_MAX}, or "" for no server` };
@@ -116,36 +133,44 @@ export const bindAddressValue: ValueKind<BindAddress | undefined> = {
   },
 };
 
+const NAME_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const NODE_NAME = `${NAME_LABEL}(\\.${NAME_LABEL})*`;
+
 /** The name of a node. Trimmed and lower-cased, as Kubernetes does with host names (component-helpers 0.37, GetHostname). */
 export const nodeNameValue: ValueKind<string> = {
   type: 'string',
   placeholder: 'NAME',
+  pattern: `^(\\s*${NODE_NAME.replaceAll('a-z', 'A-Za-z')}\\s*)?$`,
   read: (text) => {
     const value = text.trim().toLowerCase();
-    const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
-    const isName = value.length <= NODE_NAME_LENGTH_MAX && new RegExp(`^${label}(\\.${label})*$`).test(value);
+    const isName = value.length <= NODE_NAME_LENGTH_MAX && new RegExp(`^${NODE_NAME}$`).test(value);
     return isName ? { value } : { want: 'the name of a Node: letters, digits, "-" and "."' };
   },
 };
+
+const OBJECT_NAME = /^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$/;
 
 /** The name of a namespace or pod, "" for none. */
 export const objectNameValue: ValueKind<string | undefined> = {
   type: 'string',
   placeholder: 'NAME',
+  pattern: `^$|${OBJECT_NAME.source}`,
   read: (text) => {
     if (text === '') return { value: undefined };
-    const isName = /^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$/.test(text);
-    return isName ? { value: text } : { want: 'the name of a Kubernetes object' };
+    return OBJECT_NAME.test(text) ? { value: text } : { want: 'the name of a Kubernetes object' };
   },
 };
+
+const POD_UID = /^[0-9A-Za-z][-0-9A-Za-z]{0,62}$/;
 
 /** A pod's UID, "" for none. It becomes part of socket names, so that nothing but name characters may be in it. */
 export const uidValue: ValueKind<string | undefined> = {
   type: 'string',
   placeholder: 'UID',
+  pattern: `^$|${POD_UID.source}`,
   read: (text) => {
     if (text === '') return { value: undefined };
-    return /^[0-9A-Za-z][-0-9A-Za-z]{0,62}$/.test(text) ? { value: text } : { want: "a pod's UID" };
+    return POD_UID.test(text) ? { value: text } : { want: "a pod's UID" };
   },
 };
 
@@ -156,6 +181,9 @@ const SECONDS_MAX = 86_400;
 export const secondsValue: ValueKind<number> = {
   type: 'integer',
   placeholder: 'SECONDS',
+  pattern: '^[0-9]{1,5}$',
+  minimum: 0,
+  maximum: SECONDS_MAX,
   read: (text) => {
     const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
     return value <= SECONDS_MAX ? { value } : { want: `a whole number of seconds, 0 to ${SECONDS_MAX}` };
@@ -169,6 +197,9 @@ const CPU_COUNT_MAX = 8192;
 export const countValue: ValueKind<number> = {
   type: 'integer',
   placeholder: 'N',
+  pattern: '^[0-9]{1,4}$',
+  minimum: 0,
+  maximum: CPU_COUNT_MAX,
   read: (text) => {
     const value = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
     return value <= CPU_COUNT_MAX ? { value } : { want: `a whole number from 0 to ${CPU_COUNT_MAX}` };
@@ -184,16 +215,22 @@ function readVerbosity(text: string): number | undefined {
 export const verbosityValue: ValueKind<number> = {
   type: 'integer',
   placeholder: 'N',
+  pattern: '^[0-9]{1,10}$',
+  minimum: 0,
+  maximum: VERBOSITY_MAX,
   read: (text) => {
     const value = readVerbosity(text);
     return value === undefined ? { want: 'a whole number, 0 or more' } : { value };
   },
 };
 
+const MODULE_LEVEL = '[^=,]+=[0-9]+';
+
 /** klog's list of `pattern=N` pairs; empty items are skipped as klog does. */
 export const moduleVerbosityValue: ValueKind<readonly ModuleVerbosity[]> = {
   type: 'string',
   placeholder: 'PATTERN=N,...',
+  pattern: `^,*(${MODULE_LEVEL}(,+${MODULE_LEVEL})*,*)?$`,
   read: (text) => {
     const value: ModuleVerbosity[] = [];
     for (const item of text.split(',').filter((item) => item !== '')) {
