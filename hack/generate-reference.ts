@@ -9,7 +9,7 @@ import { describeDefault } from '../src/config/help.ts';
 import { describeConfigSchema } from '../src/config/json-schema.ts';
 import { optionRows } from '../src/config/options.ts';
 import { describeMetrics } from '../src/metrics/describe-metrics.ts';
-import { completeValuesSchema, describeValues } from './chart-values.ts';
+import { type ChartFiles, completeValuesSchema, describeValues } from './chart-schema/chart-values.ts';
 import { describeOpaqueParameters, formatDeviceSections } from './reference-devices.ts';
 
 const CHART = 'deployment/helm/dra-driver-cpu';
@@ -50,7 +50,7 @@ function formatMetrics(): string {
   return formatTable(['name', 'type', 'labels', 'what it says'], rows);
 }
 
-function formatValues(chart: { schema: string; values: string }): string {
+function formatValues(chart: ChartFiles): string {
   const rows = describeValues(chart).map(({ name, type, fallback, help }) => [
     code(name),
     type,
@@ -66,7 +66,7 @@ interface Page {
   readonly sections: ReadonlyMap<string, string>;
 }
 
-function describePages(chart: { schema: string; values: string }): Page[] {
+function describePages(chart: ChartFiles): Page[] {
   const { keys, refusals } = describeOpaqueParameters();
   const parameters = new Map([
     [
@@ -117,16 +117,19 @@ function replaceSection(text: string, name: string, content: string): string {
 
 /** Every generated file with the text it should have, by its path from the root of the repository. */
 export function generateReference(readText: (path: string) => string): ReadonlyMap<string, string> {
-  const schema = readText(`${CHART}/values.schema.json`);
-  const values = readText(`${CHART}/values.yaml`);
-  const pages = describePages({ schema, values }).map(({ path, sections }) => {
+  const chart: ChartFiles = {
+    schema: readText(`${CHART}/values.schema.json`),
+    values: readText(`${CHART}/values.yaml`),
+    alerts: readText(`${CHART}/files/alerts.yaml`),
+  };
+  const pages = describePages(chart).map(({ path, sections }) => {
     let text = readText(path);
     for (const [name, content] of sections) text = replaceSection(text, name, content);
     return [path, text] as const;
   });
   return new Map([
     ['docs/driverconfig.schema.json', formatJson(describeConfigSchema())],
-    [`${CHART}/values.schema.json`, formatJson(completeValuesSchema(schema))],
+    [`${CHART}/values.schema.json`, formatJson(completeValuesSchema(chart))],
     ['docs/opaque-parameters.schema.json', formatJson(describeParametersSchema())],
     ...pages,
   ]);

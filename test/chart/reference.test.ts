@@ -67,6 +67,9 @@ const meant: readonly string[] = [
   'DaemonSet.spec.template.metadata.labels.app.kubernetes.io/version',
   'DaemonSet.spec.template.spec.containers.dracpu.image',
   'DaemonSet.spec.template.metadata.annotations.checksum/config',
+  // Pods of all node groups are selected by one label, and run on Linux.
+  'DaemonSet.spec.template.metadata.labels.dra.cpu/release',
+  'DaemonSet.spec.template.spec.nodeSelector.kubernetes.io/os',
   // The class has labels.
   'DeviceClass.metadata.labels',
   // Rights: only what is asked for.
@@ -82,6 +85,7 @@ const meant: readonly string[] = [
   'DaemonSet.spec.template.spec.containers.dracpu.readinessProbe',
   'DaemonSet.spec.template.spec.containers.dracpu.ports.healthz.protocol',
   'DaemonSet.spec.template.spec.containers.dracpu.resources.requests.memory',
+  'DaemonSet.spec.template.spec.containers.dracpu.resources.limits',
   'DaemonSet.spec.template.spec.volumes.*.hostPath.type',
   // What the kubelet's own CPU manager does, and which CPUs containers have.
   'DaemonSet.spec.template.spec.volumes.cgroup',
@@ -109,6 +113,7 @@ function keyByName(value: Record<string, unknown>): Record<string, unknown> {
 function listDifferences(path: string, left: unknown, right: unknown): string[] {
   // An empty map and none are the same to Kubernetes.
   if (left === null && right === undefined) return [];
+  if (left === undefined && isMap(right) && !Array.isArray(right)) return listDifferences(path, {}, right);
   if (!isMap(left) || !isMap(right)) {
     return left === right ? [] : [`${path}: ${JSON.stringify(left)} there, ${JSON.stringify(right)} here`];
   }

@@ -1,4 +1,5 @@
 /** Rendering the chart in tests. */
+import assert from 'node:assert/strict';
 import { parseAllDocuments } from 'yaml';
 import { CHART, findHelm, renderChart } from '../../hack/helm.ts';
 import type { ApiObject } from './openapi.ts';
@@ -37,9 +38,25 @@ export function render({ chart = CHART, release = 'dra-driver-cpu', set = [], op
   );
 }
 
+/** Asserts that Helm refuses the values with a message. */
+export function refuses(options: RenderOptions, message: RegExp): void {
+  assert.throws(
+    () => render(options),
+    (error: { stderr: string }) => {
+      assert.match(error.stderr, message);
+      return true;
+    },
+  );
+}
+
 /** A part of an object by its path with dots, such as "spec.template.spec.containers.0.args". */
 export function pick(object: unknown, path: string): unknown {
   return path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], object);
+}
+
+/** The objects of a kind. */
+export function filterKind(objects: readonly ApiObject[], kind: string): readonly ApiObject[] {
+  return objects.filter((object) => object.kind === kind);
 }
 
 /** The object of a kind; undefined when there is none. */
