@@ -1,6 +1,7 @@
 // The table of ARCHITECTURE.md ("Who may visit whom") as rules. A room that is not named in
 // another room's list is closed to it; tests may visit any room.
 const rooms = {
+  'resource-api': ['lib'],
   lib: [],
   gen: [],
   records: ['lib', 'cpuset', 'claims'],
@@ -18,6 +19,7 @@ const rooms = {
     'lib/coded-error',
     'lib/json',
     'lib/nearest-name',
+    'resource-api/quantity',
   ],
   prepare: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'records', 'containers'],
   containers: ['lib', 'cpuset', 'topology', 'devices', 'claims', 'records', 'prepare', 'nri', 'cgroup'],
@@ -53,6 +55,7 @@ const rooms = {
     'apiserver',
     'config',
     'view',
+    'resource-api/quantity',
   ],
   cli: [
     'lib',
@@ -68,6 +71,7 @@ const rooms = {
     'view',
     'records',
     'apiserver',
+    'resource-api',
   ],
 };
 // What the embedded node shares with the driver: codecs and values, never decisions.
@@ -81,6 +85,7 @@ const sharedWithEmbedded = [
   'records/cdi-spec',
   'sysfs',
   'view/text-table',
+  'resource-api',
   'cli/machine-argument',
   'cli/commands',
   'cli/run-command',
@@ -119,6 +124,20 @@ module.exports = {
       severity: 'error',
       from: { path: `^src/(${pureRooms.join('|')})/`, pathNot: notTests },
       to: { pathNot: '^src/' },
+    },
+    {
+      name: 'resource-api-is-pure',
+      comment: 'resource-api uses no Node built-in and of npm packages the CEL library alone',
+      severity: 'error',
+      from: { path: '^src/resource-api/', pathNot: notTests },
+      to: { pathNot: ['^src/', 'node_modules/@marcbachmann/cel-js/'] },
+    },
+    {
+      name: 'the-node-has-no-cel',
+      comment: 'what the node image contains neither compiles CEL nor allocates devices',
+      severity: 'error',
+      from: { path: '^src/cli/main[.]ts$' },
+      to: { path: 'cel-js|^src/resource-api/(?!quantity[.]ts)', reachable: true },
     },
     {
       name: 'no-orphans',

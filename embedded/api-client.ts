@@ -1,4 +1,4 @@
-import type { KubeObject } from './apiserver/kube-object.ts';
+import type { KubeObject } from '../src/resource-api/kube-object.ts';
 import type { ObjectOf } from './apiserver/object-types.ts';
 import { CodedError } from '../src/lib/coded-error.ts';
 

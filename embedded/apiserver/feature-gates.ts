@@ -1,4 +1,4 @@
-import { isJsonObject } from './kube-object.ts';
+import { isJsonObject } from '../../src/resource-api/kube-object.ts';
 
 /** Fields that the API server drops while the gate is off: per resource, `[]` and `{}` mean every entry. */
 const GATED_FIELDS = {

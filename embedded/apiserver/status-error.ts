@@ -1,9 +1,4 @@
-/** One thing that is wrong with a field (metav1 StatusCause). */
-export interface StatusCause {
-  reason: string;
-  message: string;
-  field: string;
-}
+import type { StatusCause } from '../../src/resource-api/validate/causes.ts';
 
 /** The object that a request spoke of (metav1 StatusDetails). */
 export interface StatusDetails {

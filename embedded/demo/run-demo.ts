@@ -1,7 +1,7 @@
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
 import { readTopology } from '../../src/sysfs/read-topology.ts';
-import type { ResourceSlice } from '../apiserver/object-types.ts';
+import type { ResourceSlice } from '../../src/resource-api/objects.ts';
 import { LocalCluster, waitFor } from '../local-cluster.ts';
 import type { Program } from '../node-process.ts';
 import { type ClusterState, readClusterState, readPreparedClaims } from './cluster-state.ts';

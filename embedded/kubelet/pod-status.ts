@@ -1,5 +1,5 @@
+import type { Condition } from '../../src/resource-api/objects.ts';
 import type {
-  Condition,
   Container,
   ContainerState,
   ContainerStatus as ApiContainerStatus,

@@ -1,4 +1,5 @@
-import type { ClaimConsumer, Pod, PodResourceClaim, ResourceClaim } from '../apiserver/object-types.ts';
+import type { ClaimConsumer, ResourceClaim } from '../../src/resource-api/objects.ts';
+import type { Pod, PodResourceClaim } from '../apiserver/object-types.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { recordEvent } from './events.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pod } from '../apiserver/object-types.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
-import { DeviceUsage } from './device-usage.ts';
-import { poolsOf } from './device-pool.ts';
+import { DeviceUsage } from '../../src/resource-api/allocation/device-usage.ts';
+import { poolsOf } from '../../src/resource-api/allocation/device-pool.ts';
 import { isActive } from './node-fit.ts';
 import type { ClusterView } from './placement-of-pod.ts';
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../apiserver/kube-object.ts';
+import type { KubeObject } from '../../src/resource-api/kube-object.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 
 /** What happened to an object. */

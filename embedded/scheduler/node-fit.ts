@@ -1,5 +1,6 @@
-import type { Container, Node, NodeSelector, NodeSelectorRequirement, Pod } from '../apiserver/object-types.ts';
-import { parseQuantity } from '../apiserver/quantity.ts';
+import type { NodeSelector, NodeSelectorRequirement } from '../../src/resource-api/objects.ts';
+import type { Container, Node, Pod } from '../apiserver/object-types.ts';
+import { parseQuantity } from '../../src/resource-api/quantity.ts';
 
 /** Resources whose requests are added up against the node's allocatable; others are not looked at. */
 const COUNTED = ['cpu', 'memory'] as const;

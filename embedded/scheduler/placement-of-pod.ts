@@ -1,7 +1,8 @@
-import type { AllocationResult, Node, Pod, ResourceClaim } from '../apiserver/object-types.ts';
-import { allocateClaims } from './allocate.ts';
-import type { AllocationProblem } from './allocation-problem.ts';
-import type { DevicePools, PoolDevice } from './device-pool.ts';
+import type { AllocationResult, ResourceClaim } from '../../src/resource-api/objects.ts';
+import type { Node, Pod } from '../apiserver/object-types.ts';
+import { allocateClaims } from '../../src/resource-api/allocation/allocate.ts';
+import type { AllocationProblem } from '../../src/resource-api/allocation/allocation-problem.ts';
+import type { DevicePools, PoolDevice } from '../../src/resource-api/allocation/device-pool.ts';
 import { matchesNode, nodeRefusal } from './node-fit.ts';
 import { isReservedFor } from './pod-claims.ts';
 

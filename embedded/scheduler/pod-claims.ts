@@ -1,4 +1,5 @@
-import type { Pod, PodResourceClaim, ResourceClaim } from '../apiserver/object-types.ts';
+import type { ResourceClaim } from '../../src/resource-api/objects.ts';
+import type { Pod, PodResourceClaim } from '../apiserver/object-types.ts';
 
 /** The claim that a pod's entry stands for now. */
 type PodClaim =

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { claim, newCluster, pod, slice } from '../apiserver/testing/cluster.ts';
 import { Scheduler } from './scheduler.ts';
-import { numaDevice } from './testing/problems.ts';
+import { numaDevice } from '../../src/resource-api/allocation/testing/problems.ts';
 
 const CPUS = (amount: string) => ({ capacity: { requests: { 'dra.cpu/cpu': amount } } });
 

@@ -1,4 +1,5 @@
-import type { AllocationResult, ClaimConsumer, Pod, ResourceClaim } from '../apiserver/object-types.ts';
+import type { AllocationResult, ClaimConsumer, ResourceClaim } from '../../src/resource-api/objects.ts';
+import type { Pod } from '../apiserver/object-types.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { DELETE_PROTECTION, generatePodClaims, releaseUnusedClaims } from './claim-controller.ts';

@@ -10,7 +10,7 @@ import { checkGivenCpus } from './given-cpus.ts';
 import type { Assignment, PreparedClaim } from './ledger.ts';
 import { type CpuParameters, findChoosingKey } from './opaque-parameters.ts';
 import { placeCpus } from './place-cpus.ts';
-import { readCount } from './quantity.ts';
+import { readCount } from '../resource-api/quantity.ts';
 import { type RequestParameters, readRequestParameters } from './request-parameters.ts';
 
 /** What a decision is made over. */

@@ -1,4 +1,4 @@
-import { readMillis } from '../claims/quantity.ts';
+import { readMillis } from '../resource-api/quantity.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { DeviceTaint } from '../devices/slice-device.ts';
 import { asObject } from '../lib/json.ts';

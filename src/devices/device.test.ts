@@ -4,8 +4,8 @@ import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { newCluster, slice } from '../../embedded/apiserver/testing/cluster.ts';
-import { allocateClaims } from '../../embedded/scheduler/allocate.ts';
-import { exactly, problemOf } from '../../embedded/scheduler/testing/problems.ts';
+import { allocateClaims } from '../resource-api/allocation/allocate.ts';
+import { exactly, problemOf } from '../resource-api/allocation/testing/problems.ts';
 import { type DeviceMode, enumerateDevices } from './device.ts';
 import { toSliceDevice } from './slice-device.ts';
 

@@ -12,9 +12,9 @@ import { parseClaim } from '../../src/claims/claim.ts';
 import { parseOpaqueParameters } from '../../src/claims/opaque-parameters.ts';
 import type { DeviceMode } from '../../src/devices/device.ts';
 import { toSliceDevice } from '../../src/devices/slice-device.ts';
-import type { DeviceClass, DeviceRequest } from '../../embedded/apiserver/object-types.ts';
-import { allocateClaims } from '../../embedded/scheduler/allocate.ts';
-import { problemOf } from '../../embedded/scheduler/testing/problems.ts';
+import type { DeviceClass, DeviceRequest } from '../../src/resource-api/objects.ts';
+import { allocateClaims } from '../../src/resource-api/allocation/allocate.ts';
+import { problemOf } from '../../src/resource-api/allocation/testing/problems.ts';
 
 interface ClaimDocument {
   readonly kind: string;

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { checkParameters, parseOpaqueParameters } from '../../src/claims/opaque-parameters.ts';
-import { readMillis } from '../../src/claims/quantity.ts';
+import { readMillis } from '../../src/resource-api/quantity.ts';
 import { newCluster } from '../../embedded/apiserver/testing/cluster.ts';
 import { loadSysfsOverlay } from '../../src/sysfs/overlay.ts';
 import { readTopology } from '../../src/sysfs/read-topology.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
-import type { ResourceClaimSpec } from '../../embedded/apiserver/object-types.ts';
+import type { ResourceClaimSpec } from '../../src/resource-api/objects.ts';
 import { pod } from '../../embedded/demo/demo-objects.ts';
 import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ResourceSlice } from '../../embedded/apiserver/object-types.ts';
+import type { ResourceSlice } from '../../src/resource-api/objects.ts';
 import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 
 const texts = new WeakMap<KubeObject, string>();
 const itemTexts = new WeakMap<KubeObject, string>();

@@ -1,6 +1,6 @@
 import { apiVersionOf, type ResourceKind } from '../kinds/resource-kind.ts';
-import type { FieldType } from '../schema/field-type.ts';
-import { SCHEMA } from '../schema/schema.ts';
+import type { FieldType } from '../../../src/resource-api/schema/field-type.ts';
+import { SCHEMA } from '../schema.ts';
 
 /** JSON schemas of the primitives; a quantity may be written as a number. */
 const PRIMITIVE_SCHEMAS = {

@@ -1,5 +1,5 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import type { JsonObject } from '../kube-object.ts';
+import type { JsonObject } from '../../../src/resource-api/kube-object.ts';
 import { StatusError } from '../status-error.ts';
 
 /** How a field of a message is encoded: `strings` and `bytes` are maps of them. */

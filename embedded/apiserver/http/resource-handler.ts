@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isJsonObject, type KubeObject } from '../kube-object.ts';
+import { isJsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { apiVersionOf } from '../kinds/resource-kind.ts';
 import type { Patch } from '../patch/apply-patch.ts';
-import { decodeObject } from '../schema/decode-object.ts';
+import { decodeObject } from '../schema.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 import type { DeleteOptions } from '../store/deletion.ts';
 import { orphanDependents } from '../store/garbage-collector.ts';

@@ -1,5 +1,5 @@
 import type { ResourceKind } from '../kinds/resource-kind.ts';
-import type { KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 
 /** What a table shows, and how. */
 export interface TableRequest {

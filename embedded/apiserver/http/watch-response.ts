@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ResourceKind } from '../kinds/resource-kind.ts';
-import type { KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { apiVersionOf } from '../kinds/resource-kind.ts';
 import { StatusError } from '../status-error.ts';
 import type { ObjectStore, WatchOptions } from '../store/object-store.ts';

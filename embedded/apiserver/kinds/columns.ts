@@ -1,4 +1,5 @@
-import { type KubeObject, valueAt } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
 import type { TableColumn } from './resource-kind.ts';
 
 /** Name of an object, first in every table. */

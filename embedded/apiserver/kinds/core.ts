@@ -1,4 +1,5 @@
-import { isJsonObject, type KubeObject, valueAt } from '../kube-object.ts';
+import { isJsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ResourceKind } from './resource-kind.ts';

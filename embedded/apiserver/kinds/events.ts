@@ -1,4 +1,5 @@
-import { type JsonObject, type KubeObject, valueAt } from '../kube-object.ts';
+import type { JsonObject, KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
 import { ageOf, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ResourceKind, TableColumn } from './resource-kind.ts';

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject, type JsonObject, type KubeObject, valueAt } from '../kube-object.ts';
-import { conflict, type StatusCause } from '../status-error.ts';
-import { duplicate, forbidden, nameCause, required } from '../validate/causes.ts';
-import { isDnsLabel } from '../validate/names.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
+import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
+import { conflict } from '../status-error.ts';
+import { duplicate, forbidden, nameCause, required } from '../../../src/resource-api/validate/causes.ts';
+import { isDnsLabel } from '../../../src/resource-api/validate/names.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 

@@ -1,5 +1,5 @@
-import type { KubeObject } from '../kube-object.ts';
-import type { StatusCause } from '../status-error.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
+import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
 
 /** A column of `kubectl get`; `wide` ones show with `-o wide` only. */
 export interface TableColumn {

@@ -1,6 +1,7 @@
-import { isJsonObject, type JsonObject, type KubeObject, valueAt } from '../kube-object.ts';
-import { validateDeviceClass } from '../validate/device-class.ts';
-import { validateClaim, validateClaimTemplate } from '../validate/resource-claim.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
+import { validateDeviceClass } from '../../../src/resource-api/validate/device-class.ts';
+import { validateClaim, validateClaimTemplate } from '../validate/claim.ts';
 import { validateSlice } from '../validate/resource-slice.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';

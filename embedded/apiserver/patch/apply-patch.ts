@@ -1,5 +1,5 @@
 import type { ResourceKind } from '../kinds/resource-kind.ts';
-import { isJsonObject, type JsonObject, type KubeObject } from '../kube-object.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { badRequest } from '../status-error.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject, type JsonObject } from '../kube-object.ts';
-import type { FieldType, ListMerge } from '../schema/field-type.ts';
-import { childType } from '../schema/schema.ts';
+import { isJsonObject, type JsonObject } from '../../../src/resource-api/kube-object.ts';
+import type { FieldType, ListMerge } from '../../../src/resource-api/schema/field-type.ts';
+import { childType } from '../schema.ts';
 
 /**
  * Fields of an object as a tree in the form of `managedFields` (FieldsV1): "f:name" for a field, `k:{...}` for an

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject } from '../kube-object.ts';
+import { isJsonObject } from '../../../src/resource-api/kube-object.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 
 /** One step of a JSON patch (RFC 6902). */

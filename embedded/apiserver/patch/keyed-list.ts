@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject } from '../kube-object.ts';
-import type { ListMerge } from '../schema/field-type.ts';
+import { isJsonObject } from '../../../src/resource-api/kube-object.ts';
+import type { ListMerge } from '../../../src/resource-api/schema/field-type.ts';
 
 /** Whether two entries of a list are the same one; a key that both lack counts as equal. */
 export function isSameEntry(a: unknown, b: unknown, merge: ListMerge): boolean {

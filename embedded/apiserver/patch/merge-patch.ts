@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../kube-object.ts';
+import { isJsonObject, type JsonObject } from '../../../src/resource-api/kube-object.ts';
 
 /** The document with a JSON merge patch (RFC 7386) applied: null removes, lists are replaced. */
 export function applyMergePatch(document: unknown, patch: unknown): unknown {

@@ -1,10 +1,15 @@
 import type { ResourceKind } from '../kinds/resource-kind.ts';
 import { apiVersionOf } from '../kinds/resource-kind.ts';
-import { isJsonObject, type JsonObject, type KubeObject, type ManagedFields } from '../kube-object.ts';
-import { decodeObject } from '../schema/decode-object.ts';
-import type { FieldType } from '../schema/field-type.ts';
-import { childType } from '../schema/schema.ts';
-import { badRequest, type StatusCause, StatusError } from '../status-error.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type KubeObject,
+  type ManagedFields,
+} from '../../../src/resource-api/kube-object.ts';
+import type { FieldType } from '../../../src/resource-api/schema/field-type.ts';
+import { decodeObject, childType } from '../schema.ts';
+import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
+import { badRequest, StatusError } from '../status-error.ts';
 import {
   differenceOf,
   type FieldSet,

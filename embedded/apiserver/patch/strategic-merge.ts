@@ -1,6 +1,6 @@
-import { isJsonObject, type JsonObject } from '../kube-object.ts';
-import type { FieldType, ListMerge } from '../schema/field-type.ts';
-import { childType } from '../schema/schema.ts';
+import { isJsonObject, type JsonObject } from '../../../src/resource-api/kube-object.ts';
+import type { FieldType, ListMerge } from '../../../src/resource-api/schema/field-type.ts';
+import { childType } from '../schema.ts';
 import { isSameEntry, mergeEntries } from './keyed-list.ts';
 
 const DELETE_PREFIX = '$deleteFromPrimitiveList/';

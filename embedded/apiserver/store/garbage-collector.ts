@@ -1,4 +1,4 @@
-import type { KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { type ObjectKey, OwnerIndex } from './owner-index.ts';
 import type { ObjectStore } from './object-store.ts';
 

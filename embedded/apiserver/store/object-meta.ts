@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceKind } from '../kinds/resource-kind.ts';
-import type { KubeObject, ObjectMeta } from '../kube-object.ts';
-import { badRequest, conflict, type ObjectName, type StatusCause } from '../status-error.ts';
-import { forbidden, nameCause, required } from '../validate/causes.ts';
-import { isDnsSubdomain } from '../validate/names.ts';
+import type { KubeObject, ObjectMeta } from '../../../src/resource-api/kube-object.ts';
+import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
+import { badRequest, conflict, type ObjectName } from '../status-error.ts';
+import { forbidden, nameCause, required } from '../../../src/resource-api/validate/causes.ts';
+import { isDnsSubdomain } from '../../../src/resource-api/validate/names.ts';
 
 /** Letters of generated names: no vowels, no look-alikes (apimachinery util/rand). */
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';

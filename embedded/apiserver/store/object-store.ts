@@ -1,7 +1,8 @@
 import type { FeatureGates } from '../feature-gates.ts';
 import { KINDS } from '../kinds/kinds.ts';
 import type { ResourceKind } from '../kinds/resource-kind.ts';
-import { deepFreeze, type KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { deepFreeze } from '../json-value.ts';
 import type { ObjectOf } from '../object-types.ts';
 import { applyPatch, type Patch } from '../patch/apply-patch.ts';
 import { alreadyExists, badRequest, notFound, StatusError } from '../status-error.ts';

@@ -1,9 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { dropDisabledFields, type FeatureGates } from '../feature-gates.ts';
 import { apiVersionOf, type ResourceKind } from '../kinds/resource-kind.ts';
-import { isJsonObject, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from '../kube-object.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type KubeObject,
+  type ObjectMeta,
+} from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
 import { managedFieldsAfter } from '../patch/server-side-apply.ts';
-import { decodeObject } from '../schema/decode-object.ts';
+import { decodeObject } from '../schema.ts';
 import { badRequest, invalid, notFound } from '../status-error.ts';
 import { metadataCauses, newMetadata, objectName, updatedMetadata } from './object-meta.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { parseFieldSelector, parseLabelSelector } from './selectors.ts';
 
 const pod: KubeObject = {

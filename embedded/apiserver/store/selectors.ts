@@ -1,4 +1,5 @@
-import { valueAt, type KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { valueAt } from '../json-value.ts';
 import { badRequest } from '../status-error.ts';
 
 /** Decides whether an object is meant. */

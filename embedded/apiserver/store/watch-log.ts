@@ -1,4 +1,4 @@
-import type { KubeObject } from '../kube-object.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { StatusError } from '../status-error.ts';
 import type { Predicate } from './selectors.ts';
 

@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { StatusCause } from '../status-error.ts';
-import { duplicate, forbidden, immutable, invalidValue, required, tooLong, tooMany } from './causes.ts';
-import { driverNameCauses, poolNameCauses } from './resource-names.ts';
+import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
+import {
+  duplicate,
+  forbidden,
+  immutable,
+  invalidValue,
+  required,
+  tooLong,
+  tooMany,
+} from '../../../src/resource-api/validate/causes.ts';
+import { driverNameCauses, poolNameCauses } from '../../../src/resource-api/validate/resource-names.ts';
 
 /** The identity of an allocated share of a device. */
 interface DeviceIdentity {

@@ -1,11 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from '../kube-object.ts';
-import { parseQuantity } from '../quantity.ts';
-import type { StatusCause } from '../status-error.ts';
-import { duplicate, forbidden, immutable, invalidValue, nameCause, required, tooLong, tooMany } from './causes.ts';
-import { isDnsLabel } from './names.ts';
+import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
+import { parseQuantity } from '../../../src/resource-api/quantity.ts';
+import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
+import {
+  duplicate,
+  forbidden,
+  immutable,
+  invalidValue,
+  nameCause,
+  required,
+  tooLong,
+  tooMany,
+} from '../../../src/resource-api/validate/causes.ts';
+import { isDnsLabel } from '../../../src/resource-api/validate/names.ts';
 import { requestPolicyCauses, type DeviceCapacity } from './request-policy.ts';
-import { driverNameCauses, poolNameCauses, qualifiedNameCauses } from './resource-names.ts';
+import {
+  driverNameCauses,
+  poolNameCauses,
+  qualifiedNameCauses,
+} from '../../../src/resource-api/validate/resource-names.ts';
 
 /** Limits of resource.k8s.io/v1 (api types.go, 1.36). */
 const DEVICES_MAX = 128;

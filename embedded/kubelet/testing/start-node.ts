@@ -12,7 +12,7 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { eventually } from '../../../src/lib/testing/eventually.ts';
 import { claim, newCluster, pod, slice } from '../../apiserver/testing/cluster.ts';
 import { Runtime } from '../../runtime/runtime.ts';
-import { numaDevice } from '../../scheduler/testing/problems.ts';
+import { numaDevice } from '../../../src/resource-api/allocation/testing/problems.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import { Kubelet } from '../kubelet.ts';
 import type { KubeletTiming } from '../timing.ts';

@@ -1,5 +1,5 @@
 import { OpaqueParametersError, parseOpaqueParameters } from '../../claims/opaque-parameters.ts';
-import { readCount } from '../../claims/quantity.ts';
+import { readCount } from '../../resource-api/quantity.ts';
 import { CPU_CAPACITY } from '../../devices/slice-device.ts';
 import { nearestName, suggestName } from '../../lib/nearest-name.ts';
 import type { Field, Issue, Manifest } from './manifest.ts';

@@ -1,4 +1,4 @@
-import { readMillis } from '../../claims/quantity.ts';
+import { readMillis } from '../../resource-api/quantity.ts';
 import { nearestName, suggestName } from '../../lib/nearest-name.ts';
 import { type ClaimFacts, sumCpus } from './claims.ts';
 import type { Field, FieldPath, Issue, Manifest } from './manifest.ts';
