@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { DeviceMode } from '../devices/device.ts';
 import { choose, chooseError, type GivenChoice } from './testing/choose.ts';
 import { smtMachine } from './testing/fixtures.ts';
@@ -174,6 +175,11 @@ describe('chooseCpus with a cpuset that the claim names', () => {
       'reserved CPUs',
       { reserved: '0-1', results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] },
       'CPUs 1 of the configured cpuset "1-2" are reserved for the system (reservedCPUs)',
+    ],
+    [
+      'CPUs that no container can have',
+      { podCpus: CpuSet.range(2, 15), results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] },
+      'CPUs 1 of the configured cpuset "1-2" are outside the cgroup that all pods are in, so that no container can have them',
     ],
     [
       'CPUs kept for the shared pool',

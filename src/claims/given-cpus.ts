@@ -38,6 +38,11 @@ function findBrokenRule(cpus: CpuSet, context: GivenCpusContext): Rule | undefin
       'InvalidConfig',
       `do not exist on this node, which has ${topology.online}`,
     ),
+    rule(
+      cpus.intersection(devices.outside),
+      'InvalidConfig',
+      'are outside the cgroup that all pods are in, so that no container can have them',
+    ),
     rule(cpus.intersection(devices.reserved), 'InvalidConfig', 'are reserved for the system (reservedCPUs)'),
     rule(
       cpus.intersection(devices.sharedOnly),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CpuSet } from '../cpuset/cpu-set.ts';
+import { parseCpuList } from '../cpuset/parse.ts';
 import { type ClaimOwner, Ledger, type PreparedClaim } from './ledger.ts';
 
 const prepared = (uid: string, cpus: CpuSet): PreparedClaim => ({
@@ -185,4 +186,14 @@ test('Ledger keeps claims disjoint over any sequence of reserve and release', ()
       }
     }),
   );
+});
+
+test('Ledger gives containers without a claim no CPU that containers cannot have, reserved or not', () => {
+  const cpus = (text: string) => parseCpuList(text);
+  const ledger = new Ledger({ allocatable: cpus('2-3'), reserved: cpus('0-1'), outside: cpus('0') });
+  ledger.adopt(prepared('u1', cpus('2-3')));
+  assert.equal(ledger.sharedPool.toString(), '1');
+  assert.equal(ledger.fallbackPool.toString(), '1');
+  const narrow = new Ledger({ allocatable: cpus('2-3'), reserved: cpus('0-1'), outside: cpus('0-1') });
+  assert.throws(() => narrow.reserve(prepared('u1', cpus('2-3'))), { code: 'SharedPoolEmpty' });
 });

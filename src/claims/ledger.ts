@@ -43,6 +43,8 @@ export interface Supply {
   readonly sharedOnly?: CpuSet;
   /** CPUs set aside for the system; shared containers fall back to them when claims hold all others. */
   readonly reserved: CpuSet;
+  /** CPUs that no container of a pod can have; default none. */
+  readonly outside?: CpuSet;
 }
 
 /** "container main of pod shop/db", as messages name an owner. */
@@ -95,6 +97,11 @@ export class Ledger {
   /** CPUs for containers without a claim: what claims leave, or the reserved CPUs when they leave nothing. */
   get sharedPool(): CpuSet {
     return this.#poolBeside(this.#taken);
+  }
+
+  /** Reserved CPUs that containers without a claim may fall back to. */
+  get fallbackPool(): CpuSet {
+    return this.#fallbackBeside(this.#taken);
   }
 
   /** CPUs that are reserved now and that claims hold from before; they are set aside when these are released. */
@@ -225,9 +232,14 @@ export class Ledger {
 
   /** The shared pool when claims hold these CPUs. */
   #poolBeside(taken: CpuSet): CpuSet {
-    const { allocatable, sharedOnly = CpuSet.empty, reserved } = this.#supply;
+    const { allocatable, sharedOnly = CpuSet.empty } = this.#supply;
     const pool = allocatable.union(sharedOnly).difference(taken);
-    return pool.isEmpty ? reserved.difference(taken) : pool;
+    return pool.isEmpty ? this.#fallbackBeside(taken) : pool;
+  }
+
+  #fallbackBeside(taken: CpuSet): CpuSet {
+    const { reserved, outside = CpuSet.empty } = this.#supply;
+    return reserved.difference(outside).difference(taken);
   }
 
   #maySucceed(owner: ClaimOwner, container: ClaimOwner): boolean {

@@ -342,9 +342,9 @@ export class Containers {
 
   /** The shared CPUs but for those that unverified containers keep; the reserved ones when all others are offline. */
   #sharedPool(): CpuSet {
-    const { sharedPool, supply, taken } = this.#ledger;
+    const { sharedPool, fallbackPool } = this.#ledger;
     const pool = this.#onlineOf(sharedPool.difference(this.#kept));
-    return pool.isEmpty ? this.#onlineOf(supply.reserved.difference(taken)) : pool;
+    return pool.isEmpty ? this.#onlineOf(fallbackPool) : pool;
   }
 
   #onlineOf(cpus: CpuSet): CpuSet {

@@ -141,7 +141,7 @@ async function startParts(
   const handler = new ReplaceableClaimHandler(claims);
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
   let publish = () => {};
-  const preflight = createPreflight(options, { api, readiness, onChange: () => publish() });
+  const preflight = createPreflight(options, foundation, { api, readiness, onChange: () => publish() });
   const readState = () => describeNode(options, { foundation, pinning, readiness, preflight });
   let isStarted = false;
   const sources = { isStarted: () => isStarted, readConditions: readiness.readConditions, metrics, readState };
@@ -167,6 +167,7 @@ async function startParts(
   roles.push(() => api.slices.stop());
   const onChange = () => {
     publish();
+    preflight.lookAtPods();
     pinning.claimsChanged();
     health.check();
   };

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { SpecDirectory } from '../records/spec-directory.ts';
 import { Ledger } from '../claims/ledger.ts';
@@ -24,7 +27,10 @@ async function follow(config: Config) {
   const ledger = new Ledger(machine.devices);
   const specs = new SpecDirectory('/nonexistent');
   const foundation = { machine, overlay: undefined, ledger, specs, names, damagedFiles: 0 };
-  let poll = () => {};
+  const polls = new Set<() => void>();
+  const poll = () => {
+    for (const round of polls) round();
+  };
   const seen = { changes: 0 };
   const end = followMachine({
     config,
@@ -34,8 +40,8 @@ async function follow(config: Config) {
     watch: {
       sysfs,
       schedule: (round) => {
-        poll = round;
-        return () => (poll = () => {});
+        polls.add(round);
+        return () => void polls.delete(round);
       },
     },
   });
@@ -43,7 +49,7 @@ async function follow(config: Config) {
     files.set('sys/devices/system/cpu/online', `${list}\n`);
     poll();
   };
-  return { foundation, ledger, seen, setOnline, poll: () => poll(), end };
+  return { foundation, ledger, seen, setOnline, poll, end };
 }
 
 test('followMachine keeps CPUs that go offline from new claims, and gives them again when they are back', async () => {
@@ -90,4 +96,30 @@ test('followMachine keeps the names of single CPUs while others are offline', as
   setOnline('1-3,5-7');
   setOnline('0-7');
   assert.equal(namesOf(), all);
+});
+
+test('followMachine follows the CPUs that containers of pods can have (issue 13, line 11)', async (t) => {
+  const hostRoot = mkdtempSync(join(tmpdir(), 'dracpu-host-'));
+  t.after(() => rmSync(hostRoot, { recursive: true }));
+  const directory = join(hostRoot, 'sys/fs/cgroup/kubepods.slice');
+  mkdirSync(directory, { recursive: true });
+  const limit = (list: string) => writeFileSync(join(directory, 'cpuset.cpus.effective'), `${list}\n`);
+  limit('0-2,4-6');
+  const { config } = await parse({});
+  // The machine was read without the limit, which came right after.
+  const { foundation, ledger, seen, setOnline, poll } = await follow({ ...config, hostRoot });
+  assert.deepEqual([seen.changes, ledger.free.toString(), ledger.sharedPool.toString()], [1, '0-2,4-6', '0-2,4-6']);
+  ledger.reserve(preparedClaim('u1', '2,6'));
+  limit('0-1,4-5');
+  poll();
+  assert.deepEqual([seen.changes, ledger.free.toString(), ledger.sharedPool.toString()], [2, '0-1,4-5', '0-1,4-5']);
+  assert.equal(ledger.find('u1')?.cpus.toString(), '2,6');
+  setOnline('0-4');
+  assert.deepEqual([seen.changes, ledger.free.toString()], [3, '0-1,4']);
+  limit('0-7');
+  setOnline('0-7');
+  assert.equal(ledger.free.toString(), '0-1,3-5,7');
+  limit('5');
+  poll();
+  assert.deepEqual([ledger.free.toString(), foundation.machine.devices.outside.toString()], ['5', '0-4,6-7']);
 });

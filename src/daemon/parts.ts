@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MetadataDirectory } from '../records/metadata-directory.ts';
+import { readPodCpus } from '../cgroup/pod-cpus.ts';
 import type { Config } from '../config/config.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
@@ -28,8 +29,9 @@ import { HttpServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeInfo } from '../nri/index.ts';
 import { Pinning } from '../containers/pinning.ts';
-import { Preflight, readCurrentFile } from './preflight.ts';
-import { taintFor } from './preflight-checks.ts';
+import { taintFor } from '../preflight/finding.ts';
+import { Preflight } from '../preflight/preflight.ts';
+import { readCurrentFile } from '../preflight/read-current-file.ts';
 import { DRIVER_NAME } from './read-machine.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -170,6 +172,7 @@ export function createClaimService(
 /** What looks whether the node's settings contradict the driver's. */
 export function createPreflight(
   { config, logger }: DaemonOptions,
+  foundation: Foundation,
   { api, readiness, onChange }: { api: ApiSide; readiness: Readiness; onChange: () => void },
 ): Preflight {
   return new Preflight({
@@ -177,6 +180,7 @@ export function createPreflight(
     readFile: readCurrentFile,
     fetchNode: api.fetchNode,
     readReserved: () => config.reservedCpus,
+    readPods: () => ({ podCpus: readPodCpus(config.hostRoot), online: foundation.machine.topology.online }),
     readiness,
     onChange,
     log: logger.forModule('preflight'),

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { type PodCpus, readPodCpus } from '../cgroup/pod-cpus.ts';
 import type { Config } from '../config/config.ts';
+import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { enumerateDevices, withoutDevices } from '../devices/device.ts';
 import type { Machine } from '../devices/machine.ts';
 import { errorText } from '../lib/log.ts';
@@ -49,9 +51,12 @@ function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefine
   }
 }
 
-/** The node with a topology as the configuration makes devices of it. */
-export function toMachine(config: Config, topology: CpuTopology): Machine {
-  const devices = enumerateDevices(topology, config.deviceMode, config.reservedCpus, config);
+/**
+ * The node with a topology as the configuration makes devices of it.
+ * @param podCpus the CPUs that containers of pods can have; undefined where that is no limit.
+ */
+export function toMachine(config: Config, topology: CpuTopology, podCpus?: CpuSet): Machine {
+  const devices = enumerateDevices(topology, config.deviceMode, config.reservedCpus, { ...config, podCpus });
   return { driverName: DRIVER_NAME, pool: config.nodeName, topology, devices };
 }
 
@@ -59,8 +64,8 @@ export function toMachine(config: Config, topology: CpuTopology): Machine {
  * The node while so many of its CPUs are offline that the shared pool needs all others: claims keep what they have, and no new
  * one gets any.
  */
-export function toExhaustedMachine(config: Config, topology: CpuTopology): Machine {
-  const devices = withoutDevices(topology, config.deviceMode, config.reservedCpus);
+export function toExhaustedMachine(config: Config, topology: CpuTopology, podCpus?: CpuSet): Machine {
+  const devices = withoutDevices(topology, config.deviceMode, config.reservedCpus, { podCpus });
   return { driverName: DRIVER_NAME, pool: config.nodeName, topology, devices };
 }
 
@@ -69,12 +74,25 @@ export function toExhaustedMachine(config: Config, topology: CpuTopology): Machi
  * @throws MachineError when no CPU can be placed, or when none is left to give; DeviceError when `sharedPoolMinCPUs` leaves none.
  */
 export function readMachine(config: Config, overlay: SysfsOverlay | undefined): Machine {
-  const machine = toMachine(config, readConfiguredTopology(config, overlay));
+  const podCpus = readPodCpus(config.hostRoot);
+  const machine = toMachine(config, readConfiguredTopology(config, overlay), podCpus?.cpus);
   if (machine.devices.devices.length > 0) return machine;
-  const { reservedCpus, deviceMode } = config;
-  const why =
-    deviceMode.kind === 'grouped' && deviceMode.groupBy === 'l3cache' && machine.topology.l3Caches.length === 0
-      ? 'the machine tells of no L3 cache, set groupBy to "numanode" instead of "l3cache"'
-      : `reservedCPUs ${JSON.stringify(reservedCpus.toString())} leaves none of the CPUs ${machine.topology.online}`;
-  throw new MachineError('NoDevices', `Cannot start dracpu: there is no CPU to give to claims: ${why}`);
+  throw new MachineError(
+    'NoDevices',
+    `Cannot start dracpu: there is no CPU to give to claims: ${explainNoDevices(config, machine, podCpus)}`,
+  );
+}
+
+function explainNoDevices(
+  { reservedCpus, deviceMode }: Config,
+  machine: Machine,
+  podCpus: PodCpus | undefined,
+): string {
+  const { topology, devices } = machine;
+  if (deviceMode.kind === 'grouped' && deviceMode.groupBy === 'l3cache' && topology.l3Caches.length === 0) {
+    return 'the machine tells of no L3 cache, set groupBy to "numanode" instead of "l3cache"';
+  }
+  const left = `reservedCPUs ${JSON.stringify(reservedCpus.toString())} leaves none of the CPUs`;
+  if (podCpus === undefined || devices.outside.isEmpty) return `${left} ${topology.online}`;
+  return `${left} ${podCpus.cpus} that the cgroup of pods has (${podCpus.directories.join(', ')})`;
 }

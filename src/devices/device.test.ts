@@ -6,7 +6,7 @@ import type { CpuTopology } from '../topology/topology.ts';
 import { newCluster, slice } from '../../embedded/apiserver/testing/cluster.ts';
 import { allocateClaims } from '../resource-api/allocation/allocate.ts';
 import { exactly, problemOf } from '../resource-api/allocation/testing/problems.ts';
-import { type DeviceMode, enumerateDevices } from './device.ts';
+import { type DeviceMode, enumerateDevices, withoutDevices } from './device.ts';
 import { toSliceDevice } from './slice-device.ts';
 
 const grouped = (groupBy: 'numanode' | 'socket' | 'machine' | 'l3cache'): DeviceMode => ({ kind: 'grouped', groupBy });
@@ -120,6 +120,44 @@ test('enumerateDevices steps by 1 where the cores of a device have different num
   assert.equal(device?.step, 1);
 });
 
+test('enumerateDevices leaves out CPUs that containers of pods cannot have (issue 13, line 11)', () => {
+  const machine = smtMachine({ nodes: 2, cores: 2 });
+  const limited = { podCpus: CpuSet.of(1, 2, 3, 5, 6, 7) };
+  const { devices, outside, sharedOnly, allocatable } = enumerateDevices(
+    machine,
+    grouped('numanode'),
+    CpuSet.of(1),
+    limited,
+  );
+  assert.deepEqual(
+    devices.map(({ name, cpus }) => `${name} ${cpus}`),
+    ['cpudevnuma000 5', 'cpudevnuma001 2-3,6-7'],
+  );
+  assert.deepEqual([outside, sharedOnly, allocatable].map(String), ['0,4', '', '2-3,5-7']);
+  const whole = enumerateDevices(machine, grouped('machine'), CpuSet.empty, { ...limited, fullPhysicalCores: true });
+  assert.equal(whole.allocatable.toString(), '1-3,5-7');
+  const kept = enumerateDevices(machine, grouped('machine'), CpuSet.empty, { ...limited, sharedPoolMinCpus: 2 });
+  assert.deepEqual([kept.sharedOnly, kept.allocatable].map(String), ['1,5', '2-3,6-7']);
+  assert.deepEqual(enumerateDevices(machine, grouped('machine'), CpuSet.empty, { podCpus: CpuSet.empty }).devices, []);
+  const none = withoutDevices(machine, grouped('machine'), CpuSet.empty, limited);
+  assert.deepEqual([none.outside, none.sharedOnly].map(String), ['0,4', '1-3,5-7']);
+});
+
+test('enumerateDevices gives single CPUs the names that they have without a limit', () => {
+  const machine = smtMachine({ cores: 4 });
+  const namesOf = (podCpus: CpuSet | undefined) =>
+    enumerateDevices(machine, { kind: 'individual' }, CpuSet.of(0), { podCpus }).devices.map(
+      ({ name, cpus }) => `${name} is ${cpus}`,
+    );
+  const all = namesOf(undefined);
+  const limited = namesOf(CpuSet.of(2, 3, 6));
+  assert.equal(limited.length, 3);
+  assert.deepEqual(
+    limited,
+    all.filter((text) => limited.includes(text)),
+  );
+});
+
 test('enumerateDevices keeps sharedPoolMinCpus in whole cores, those that reserved CPUs cut first', () => {
   const machine = smtMachine({ nodes: 2, cores: 4 });
   const sharedOnly = (reserved: CpuSet, sharedPoolMinCpus: number) =>
@@ -136,7 +174,7 @@ test('enumerateDevices keeps sharedPoolMinCpus in whole cores, those that reserv
   );
   assert.throws(() => sharedOnly(CpuSet.range(0, 7), 8), {
     code: 'SharedPoolTooLarge',
-    message: /^Cannot keep 8 CPUs .*\(sharedPoolMinCPUs\): 8 CPUs are not reserved \(8-15\)/,
+    message: /^Cannot keep 8 CPUs .*\(sharedPoolMinCPUs\): 8 CPUs are left \(8-15\)/,
   });
 });
 

@@ -9,6 +9,8 @@ export type DeviceMode =
 
 /** What is not given to claims, or not in any portion. */
 export interface DeviceOptions {
+  /** CPUs that the kernel lets containers of pods have; undefined where that is no limit. */
+  readonly podCpus?: CpuSet | undefined;
   /** CPUs that containers without a claim always keep, reserved ones not counted; default 0. */
   readonly sharedPoolMinCpus?: number;
   /** Claims get whole physical cores only; default false. */
@@ -48,7 +50,9 @@ export interface DeviceTable {
   /** The CPUs of all devices. */
   readonly allocatable: CpuSet;
   readonly reserved: CpuSet;
-  /** Online CPUs that are neither reserved nor of a device: only containers without a claim use them. */
+  /** Online CPUs that no container of a pod can have, whatever it is given. */
+  readonly outside: CpuSet;
+  /** Online CPUs that are neither reserved, outside, nor of a device: only containers without a claim use them. */
   readonly sharedOnly: CpuSet;
   /** Claims get whole physical cores only. */
   readonly fullPhysicalCores: boolean;
@@ -158,12 +162,14 @@ function enumerateGroups(
   }
 }
 
-/** The CPUs that claims may get. */
-function findAllocatable(topology: CpuTopology, reserved: CpuSet, options: DeviceOptions): CpuSet {
-  const kept = keepForSharedPool(topology, reserved, options.sharedPoolMinCpus ?? 0);
-  const allocatable = topology.online.difference(reserved).difference(kept);
-  if (!options.fullPhysicalCores) return allocatable;
-  return CpuSet.unionOf(topology.cores.filter(({ cpus }) => cpus.isSubsetOf(allocatable)).map(({ cpus }) => cpus));
+/** Without cores of which a part is left out, where claims get whole ones only. */
+function keepCores(topology: CpuTopology, cpus: CpuSet, { fullPhysicalCores = false }: DeviceOptions): CpuSet {
+  if (!fullPhysicalCores) return cpus;
+  return CpuSet.unionOf(topology.cores.filter((core) => core.cpus.isSubsetOf(cpus)).map((core) => core.cpus));
+}
+
+function findOutside({ online }: CpuTopology, { podCpus }: DeviceOptions): CpuSet {
+  return podCpus === undefined ? CpuSet.empty : online.difference(podCpus);
 }
 
 /** The threads that every core of the CPUs has, or 1 where cores differ. */
@@ -184,10 +190,14 @@ export function enumerateDevices(
   reserved: CpuSet,
   options: DeviceOptions = {},
 ): DeviceTable {
-  const { fullPhysicalCores = false, machinePlacement = 'explicit' } = options;
-  const given = findAllocatable(topology, reserved, options);
+  const { fullPhysicalCores = false, machinePlacement = 'explicit', sharedPoolMinCpus = 0 } = options;
+  const outside = findOutside(topology, options);
+  const kept = keepForSharedPool(topology, reserved.union(outside), sharedPoolMinCpus);
+  const numbered = keepCores(topology, topology.online.difference(reserved).difference(kept), options);
+  const given = keepCores(topology, numbered.difference(outside), options);
+  // CPUs outside are counted too, so that no name means another CPU when the limit changes.
   const devices = (
-    mode.kind === 'individual' ? enumerateCpus(topology, given) : enumerateGroups(topology, mode.groupBy)
+    mode.kind === 'individual' ? enumerateCpus(topology, numbered) : enumerateGroups(topology, mode.groupBy)
   )
     .map((device) => ({ ...device, cpus: device.cpus.intersection(given) }))
     .filter((device) => !device.cpus.isEmpty)
@@ -199,21 +209,29 @@ export function enumerateDevices(
     byName: new Map(devices.map((device) => [device.name, device])),
     allocatable,
     reserved: reserved.intersection(topology.online),
-    sharedOnly: topology.online.difference(reserved).difference(allocatable),
+    outside,
+    sharedOnly: topology.online.difference(reserved).difference(outside).difference(allocatable),
     fullPhysicalCores,
     machinePlacement,
   };
 }
 
 /** The same machine with nothing to give to claims: what is not reserved is for containers without one. */
-export function withoutDevices(topology: CpuTopology, mode: DeviceMode, reserved: CpuSet): DeviceTable {
+export function withoutDevices(
+  topology: CpuTopology,
+  mode: DeviceMode,
+  reserved: CpuSet,
+  options: Pick<DeviceOptions, 'podCpus'> = {},
+): DeviceTable {
+  const outside = findOutside(topology, options);
   return {
     mode,
     devices: [],
     byName: new Map(),
     allocatable: CpuSet.empty,
     reserved: reserved.intersection(topology.online),
-    sharedOnly: topology.online.difference(reserved),
+    outside,
+    sharedOnly: topology.online.difference(reserved).difference(outside),
     fullPhysicalCores: false,
     machinePlacement: 'explicit',
   };

@@ -9,16 +9,17 @@ export class DeviceError extends Error {
 
 /**
  * Chooses the CPUs that no claim gets so that containers without a claim always have `cpusMin` (`sharedPoolMinCPUs`): first what
- * reserved CPUs leave of their cores, which is of least use to claims, then whole cores in order of their lowest CPU. Whole
+ * unavailable CPUs leave of their cores, which is of least use to claims, then whole cores in order of their lowest CPU. Whole
  * cores only, so up to a core more than asked for.
+ * @param unavailable CPUs that are reserved, or that no container can have.
  * @throws DeviceError when claims would be left with nothing.
  */
-export function keepForSharedPool(topology: CpuTopology, reserved: CpuSet, cpusMin: number): CpuSet {
+export function keepForSharedPool(topology: CpuTopology, unavailable: CpuSet, cpusMin: number): CpuSet {
   if (cpusMin === 0) return CpuSet.empty;
-  const allocatable = topology.online.difference(reserved);
+  const allocatable = topology.online.difference(unavailable);
   const cores = topology.cores.map(({ cpus }) => ({
     own: cpus.intersection(allocatable),
-    isCut: cpus.intersects(reserved),
+    isCut: cpus.intersects(unavailable),
   }));
   const ranked = cores
     .filter(({ own }) => !own.isEmpty)
@@ -30,7 +31,7 @@ export function keepForSharedPool(topology: CpuTopology, reserved: CpuSet, cpusM
   }
   if (kept.size >= cpusMin && kept.size < allocatable.size) return kept;
   throw new DeviceError(
-    `Cannot keep ${cpusMin} CPUs for containers without a claim (sharedPoolMinCPUs): ${allocatable.size} CPUs are not reserved ` +
+    `Cannot keep ${cpusMin} CPUs for containers without a claim (sharedPoolMinCPUs): ${allocatable.size} CPUs are left ` +
       `(${allocatable.isEmpty ? 'none' : allocatable}), and claims must be left a core; lower sharedPoolMinCPUs or reservedCPUs`,
   );
 }

@@ -1,8 +1,15 @@
-import { open } from 'node:fs/promises';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { errorText, type Log } from '../lib/log.ts';
-import { checkCpuManagerState, checkReservedCpus, type Finding } from './preflight-checks.ts';
-import type { Readiness } from './readiness.ts';
+import { checkCpuManagerState } from './cpu-manager.ts';
+import type { Finding } from './finding.ts';
+import { checkPodsCgroup, type PodsCgroupFacts } from './pods-cgroup.ts';
+import { checkReservedCpus } from './reserved-cpus.ts';
+
+/** Where it is told whether the kubelet's CPU manager leaves containers alone. */
+interface CpuManagerCondition {
+  readonly hold: (name: 'cpu-manager-off') => void;
+  readonly fail: (name: 'cpu-manager-off', reason: string) => void;
+}
 
 /** What the checks look at. */
 export interface PreflightPorts {
@@ -14,26 +21,12 @@ export interface PreflightPorts {
   readonly fetchNode: () => Promise<unknown>;
   /** CPUs the driver sets aside. */
   readonly readReserved: () => CpuSet;
-  readonly readiness: Pick<Readiness, 'hold' | 'fail'>;
+  /** The CPUs that containers of pods can have, and those of the machine. */
+  readonly readPods: () => Omit<PodsCgroupFacts, 'reserved'>;
+  readonly readiness: CpuManagerCondition;
   /** Called when a look found something else than the one before. */
   readonly onChange: () => void;
   readonly log: Log;
-}
-
-/**
- * Reads a text file by its name of today. A file mounted into a pod by itself can be read still when it was replaced on the host;
- * then it has no name any more, and counts as absent.
- * @throws the error of the operating system; ENOENT for a replaced file.
- */
-export async function readCurrentFile(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { nlink } = await file.stat();
-    if (nlink === 0) throw Object.assign(new Error(`ENOENT: ${path} was replaced`), { code: 'ENOENT' });
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
 }
 
 /** Files that are not there, or not mounted, tell nothing about the kubelet. */
@@ -41,12 +34,13 @@ const ABSENT_CODES: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'EIS
 
 /**
  * Looks whether the node's own settings contradict the driver's. Findings are told once, not at every look, and end when a
- * later look finds nothing. The CPU manager of the kubelet is a condition of readiness besides.
+ * later look finds nothing. The CPU manager of the kubelet is a condition of readiness in addition.
  */
 export class Preflight {
   readonly #ports: PreflightPorts;
   #cpuManager: Finding | undefined;
   #reserved: Finding | undefined;
+  #pods: Finding | undefined;
 
   constructor(ports: PreflightPorts) {
     this.#ports = ports;
@@ -54,11 +48,12 @@ export class Preflight {
 
   /** What the last look found. */
   get findings(): readonly Finding[] {
-    return [this.#cpuManager, this.#reserved].filter((finding) => finding !== undefined);
+    return [this.#cpuManager, this.#reserved, this.#pods].filter((finding) => finding !== undefined);
   }
 
   /** Looks at everything. Never rejects: a check that cannot be made keeps its last result. */
   async run(): Promise<void> {
+    this.lookAtPods();
     await Promise.all([this.lookAtKubelet(), this.#runReserved()]);
   }
 
@@ -76,6 +71,17 @@ export class Preflight {
     if (this.#cpuManager?.severity === 'error') readiness.fail('cpu-manager-off', this.#cpuManager.message);
     else readiness.hold('cpu-manager-off');
     this.#tell(before, this.#cpuManager);
+  }
+
+  /** Looks at the cgroup of pods only, as after the machine has changed. Never throws. */
+  lookAtPods(): void {
+    const before = this.#pods;
+    try {
+      this.#pods = checkPodsCgroup({ ...this.#ports.readPods(), reserved: this.#ports.readReserved() });
+    } catch (error) {
+      this.#reportUnmade('pods-cgroup', error);
+    }
+    this.#tell(before, this.#pods);
   }
 
   async #runReserved(): Promise<void> {

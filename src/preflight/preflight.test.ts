@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpuList } from '../cpuset/parse.ts';
 import { silentLog } from '../lib/log.ts';
-import { Preflight, type PreflightPorts, readCurrentFile } from './preflight.ts';
-import { checkCpuManagerState, checkReservedCpus, taintFor } from './preflight-checks.ts';
-import { Readiness } from './readiness.ts';
+import { Readiness } from '../daemon/readiness.ts';
+import { checkCpuManagerState } from './cpu-manager.ts';
+import { taintFor } from './finding.ts';
+import { checkPodsCgroup } from './pods-cgroup.ts';
+import { Preflight, type PreflightPorts } from './preflight.ts';
+import { readCurrentFile } from './read-current-file.ts';
+import { checkReservedCpus } from './reserved-cpus.ts';
 
 const PATH = '/var/lib/kubelet/cpu_manager_state';
 const NONE = '{"policyName":"none","defaultCpuSet":"","checksum":1353318690}';
@@ -57,7 +61,11 @@ test('checkReservedCpus says nothing about a Node without CPUs in its status', (
 
 /** A node whose state file and Node object tests change. */
 function fixture() {
-  const state = { file: NONE as string | Error, node: node('8', '8') as object | Error };
+  const state = {
+    file: NONE as string | Error,
+    node: node('8', '8') as object | Error,
+    pods: undefined as string | undefined,
+  };
   const give = async <T>(value: T | Error): Promise<T> => {
     if (value instanceof Error) throw value;
     return value;
@@ -73,6 +81,10 @@ function fixture() {
     readFile: () => give(state.file),
     fetchNode: () => give(state.node),
     readReserved: () => parseCpuList(''),
+    readPods: () => ({
+      online: parseCpuList('0-7'),
+      podCpus: state.pods === undefined ? undefined : { cpus: parseCpuList(state.pods), directories: ['kubepods'] },
+    }),
     readiness,
     onChange: () => void lines.push('change'),
     log: { ...silentLog, error: write('error'), warn: write('warn'), info: write('info') },
@@ -123,6 +135,53 @@ test('Preflight takes an absent state file for no CPU manager, and keeps its res
   );
   assert.deepEqual(lines, ['warn preflight check failed reserved-cpus', 'change']);
   assert.deepEqual(taintFor(preflight.findings), []);
+});
+
+test('checkPodsCgroup names the CPUs that containers cannot have, the cgroup, and the remedy (issue 13, line 11)', () => {
+  const online = parseCpuList('0-7');
+  const check = (cpus: string, reserved = '') =>
+    checkPodsCgroup({
+      podCpus: { cpus: parseCpuList(cpus), directories: ['sys/fs/cgroup/kubepods.slice'] },
+      online,
+      reserved: parseCpuList(reserved),
+    });
+  assert.equal(checkPodsCgroup({ podCpus: undefined, online, reserved: parseCpuList('') }), undefined);
+  for (const [cpus, reserved] of [
+    ['0-7', ''],
+    ['0-15', ''],
+    ['2-7', '0-1'],
+    ['2-7', '0-3'],
+  ] as const) {
+    assert.equal(check(cpus, reserved), undefined);
+  }
+  const { severity, message = '' } = check('2-5', '0') ?? {};
+  assert.equal(severity, 'warning');
+  assert.match(
+    message,
+    /^Containers cannot have CPUs 1,6-7 of this machine: .*"\/sys\/fs\/cgroup\/kubepods\.slice", has CPUs 2-5 alone/,
+  );
+  assert.match(message, /AllowedCPUs .*cpuset\.cpus .*add them to reservedCPUs$/);
+  assert.match(check('0-6')?.message ?? '', /^Containers cannot have CPU 7 of/);
+});
+
+test('Preflight looks at the cgroup of pods, also by itself after the machine has changed', async () => {
+  const { state, lines, preflight } = fixture();
+  state.pods = '0-5';
+  await preflight.run();
+  assert.deepEqual(
+    preflight.findings.map(({ check, severity }) => [check, severity]),
+    [['pods-cgroup', 'warning']],
+  );
+  assert.deepEqual(taintFor(preflight.findings), []);
+  state.pods = '0-7';
+  preflight.lookAtPods();
+  assert.deepEqual(preflight.findings, []);
+  assert.deepEqual(lines, [
+    'warn preflight check failed pods-cgroup',
+    'change',
+    'info preflight check passes again pods-cgroup',
+    'change',
+  ]);
 });
 
 test('readCurrentFile takes a file that was replaced on the host for absent', async (context) => {
