@@ -70,7 +70,7 @@ test('no NetworkPolicy is created by default', options, () => {
   assert.equal(findKind(render(), 'NetworkPolicy'), undefined);
 });
 
-test('the NetworkPolicy lets nobody but the named peers reach the HTTP port', options, () => {
+test('the NetworkPolicy lets only the named peers reach the HTTP port', options, () => {
   const readSpec = (...set: string[]) =>
     pick(findKind(render({ set: ['networkPolicy.create=true', ...set] }), 'NetworkPolicy'), 'spec');
   const podSelector = {
