@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { EmulatedMachine } from '../../test/integration/machine/emulated-machine.ts';
 
 const NODE = 'machine';
@@ -39,7 +39,9 @@ const seconds = () => `${((performance.now() - startedMs) / 1_000).toFixed(0)} s
 const folder = import.meta.dirname;
 run(join(folder, 'certificates.sh'), NODE, ADDRESS);
 addTap();
+const archives = process.argv.slice(2).map((path) => resolve(path));
 const machine = await EmulatedMachine.boot({
+  directories: [KUBE_BIN, CLUSTER_DIR, ...archives.map(dirname)],
   smp: '12,sockets=2,dies=1,cores=3,threads=2',
   nodes: ['0-5', '6-11'],
   memoryMiBPerNode: 1536,
@@ -56,7 +58,6 @@ try {
     CLUSTER_GATEWAY: OUTSIDE_ADDRESS,
   };
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-  const archives = process.argv.slice(2).map((path) => resolve(path));
   const command = [join(folder, 'emulated-node.sh'), ...archives].map(quote).join(' ');
   const { status, stderr } = await machine.run(`${exports.join('')}exec ${command}\n`, { timeoutMs: START_TIMEOUT_MS });
   if (status !== 0) throw new Error(`Cannot start the node: ${stderr}`);

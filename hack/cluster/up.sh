@@ -50,11 +50,7 @@ wait_until 30 "the removal of the node's taints" is_untainted
 wait_until 30 "the service account" "$KUBE_BIN/kubectl" get serviceaccount default
 "$KUBE_BIN/kubectl" label node "$NODE" node-role.kubernetes.io/worker= --overwrite >/dev/null
 echo "pods can be scheduled after $(seconds_since "$started")" >&2
-cat <<ENVIRONMENT
-export KUBECONFIG=$KUBECONFIG
-export CLUSTER_DIR=$CLUSTER_DIR
-export KUBE_BIN=$KUBE_BIN
-export DRACPU_E2E_TEST_IMAGE=$TEST_IMAGE
-export DRACPU_E2E_RESTART_COMMAND=$HERE/restart.sh
-export DRACPU_E2E_AUDIT_LOG=$STATE/log/audit.jsonl
-ENVIRONMENT
+# Quoted, since the checkout and CLUSTER_DIR may have any name.
+printf 'export %s=%q\n' KUBECONFIG "$KUBECONFIG" CLUSTER_DIR "$CLUSTER_DIR" KUBE_BIN "$KUBE_BIN" \
+  DRACPU_E2E_TEST_IMAGE "$TEST_IMAGE" DRACPU_E2E_RESTART_COMMAND "$HERE/restart.sh" \
+  DRACPU_E2E_AUDIT_LOG "$STATE/log/audit.jsonl"

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,8 @@ export interface MachineSpec {
   readonly tap?: string;
   /** More for the kernel's command line, e.g. `isolcpus=2-3`. */
   readonly kernelArguments?: string;
+  /** Directories of the host that scripts use, beside the checkout and Node.js, wherever they are. */
+  readonly directories?: readonly string[];
 }
 
 /** Two sockets of two dies of four cores of two threads, a NUMA node and a PCIe root for each die. */
@@ -121,9 +123,20 @@ function describeMachine(spec: MachineSpec, { kernel, initramfs }: GuestImage, f
 }
 
 /**
+ * The directories that must be seen in the machine: their real paths first, then those that are symbolic links to them.
+ * @throws Error for one that does not exist.
+ */
+async function listDirectories({ directories = [] }: MachineSpec): Promise<string> {
+  const checkout = join(import.meta.dirname, '../../..');
+  const named = [checkout, dirname(process.execPath), ...directories];
+  const real = await Promise.all(named.map((path) => realpath(path)));
+  return [...new Set([...real, ...named])].map((path) => `${path}\n`).join('');
+}
+
+/**
  * A Linux machine under QEMU's software emulation. Its root is the host's, read-only, under a layer in memory: every program of
- * the host is there at the same path, and what is written is lost at the end. `folder` is shared both ways, in the machine as
- * /run/share. cgroup v2 is at /sys/fs/cgroup; the network is the loopback interface alone, unless
+ * the host is there at the same path, and what is written is lost at the end. /run and /dev are the machine's own, but for the
+ * directories that are asked for. `folder` is shared both ways, in the machine as /run/share. cgroup v2 is at /sys/fs/cgroup; the network is the loopback interface alone, unless
  * asked for.
  */
 export class EmulatedMachine {
@@ -150,6 +163,7 @@ export class EmulatedMachine {
     const image = await findGuestImage();
     const folder = await mkdtemp(join(tmpdir(), 'dracpu-machine-'));
     await copyFile(fileURLToPath(new URL('agent.sh', import.meta.url)), join(folder, 'agent.sh'));
+    await writeFile(join(folder, 'visible'), await listDirectories(spec));
     const { command, args, env } = image.qemu;
     const log = openSync(join(folder, 'qemu.log'), 'w');
     const qemu = spawn(command, [...args, ...describeMachine(spec, image, folder)], {

@@ -11,6 +11,8 @@ $B mkdir /upper/files /upper/work
 $B mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /root
 for directory in proc sys dev; do $B mount --move /$directory /root/$directory; done
 $B mount -t tmpfs tmpfs /root/run
-$B mkdir /root/run/share
+$B mkdir /root/run/share /root/run/host
+# The host's files without the layer: agent.sh brings back what file systems of the machine hide.
+$B mount --move /lower /root/run/host
 $B mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none share /root/run/share
 exec $B switch_root /root /bin/sh /run/share/agent.sh
