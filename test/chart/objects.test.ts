@@ -1,5 +1,8 @@
 /** Objects of the chart that are created on demand, and what they contain. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { findKind, pick, render, skipChart } from './render.ts';
 
@@ -62,8 +65,13 @@ test('a security context of the values changes single settings, also to false', 
   assert.deepEqual(context.capabilities, { drop: ['ALL'], add: ['SYS_NICE'] });
 });
 
-test('a high log level is written as a whole number', options, () => {
-  assert.ok((pick(renderDaemonSet('args.logLevel=2000000'), `${CONTAINER}.args`) as string[]).includes('--v=2000000'));
+test('a high log level of a values file is written as a whole number', options, (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'chart-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'values.yaml');
+  writeFileSync(file, 'args:\n  logLevel: 2000000\n');
+  const daemonSet = findKind(render({ options: ['--values', file] }), 'DaemonSet');
+  assert.ok((pick(daemonSet, `${CONTAINER}.args`) as string[]).includes('--v=2000000'));
 });
 
 test('no NetworkPolicy is created by default', options, () => {
