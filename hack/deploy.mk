@@ -49,7 +49,7 @@ helm-package: $(INSTALLED) ## the chart as a package in dist/
 	@mkdir -p dist
 	@helm=$$($(NPM) exec -- node hack/helm.ts) && "$$helm" package $(HELM_CHART) --destination dist
 
-quickstart: $(INSTALLED) ## steps 3 and 4 of docs/install.md, as they stand there, on the cluster of KUBECONFIG
+quickstart: $(INSTALLED) ## steps 3 and 4 of docs/tasks/install.md, as they stand there, on the cluster of KUBECONFIG
 	@$(call need,kubectl,https://kubernetes.io/docs/tasks/tools)
 	@$(NPM) exec -- node hack/quickstart.ts
 

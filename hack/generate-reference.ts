@@ -85,10 +85,10 @@ function describePages(chart: ChartFiles): Page[] {
     ],
   ]);
   return [
-    { path: 'docs/configuration.md', sections: new Map([['options', formatOptions()]]) },
-    { path: 'docs/metrics.md', sections: new Map([['metrics', formatMetrics()]]) },
-    { path: 'docs/attributes.md', sections: formatDeviceSections() },
-    { path: 'docs/opaque-parameters.md', sections: parameters },
+    { path: 'docs/reference/configuration.md', sections: new Map([['options', formatOptions()]]) },
+    { path: 'docs/reference/metrics.md', sections: new Map([['metrics', formatMetrics()]]) },
+    { path: 'docs/reference/attributes.md', sections: formatDeviceSections() },
+    { path: 'docs/reference/opaque-parameters.md', sections: parameters },
     { path: `${CHART}/README.md`, sections: new Map([['values', formatValues(chart)]]) },
   ];
 }
@@ -128,9 +128,9 @@ export function generateReference(readText: (path: string) => string): ReadonlyM
     return [path, text] as const;
   });
   return new Map([
-    ['docs/driverconfig.schema.json', formatJson(describeConfigSchema())],
+    ['docs/reference/driverconfig.schema.json', formatJson(describeConfigSchema())],
     [`${CHART}/values.schema.json`, formatJson(completeValuesSchema(chart))],
-    ['docs/opaque-parameters.schema.json', formatJson(describeParametersSchema())],
+    ['docs/reference/opaque-parameters.schema.json', formatJson(describeParametersSchema())],
     ...pages,
   ]);
 }

@@ -1,5 +1,5 @@
 /**
- * Performs the commands of docs/install.md from "3. The driver" on, literally, so that the page stays true, and checks what the
+ * Performs the commands of docs/tasks/install.md from "3. The driver" on, literally, so that the page stays true, and checks what the
  * two containers of the example say of their CPUs. Needs kubectl, a cluster without the driver, and the images on its nodes.
  */
 import { spawnSync } from 'node:child_process';
@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { findHelm } from './helm.ts';
 
-const PAGE = 'docs/install.md';
+const PAGE = 'docs/tasks/install.md';
 const SECTIONS = ['## 3. The driver', '## 4. A pod with a claim'];
 const BLOCK_TIMEOUT_MS = 5 * 60_000;
 /** The block whose answers are two lines of the example's program, the container with the claim first. */

@@ -34,7 +34,7 @@ function formatDevice(mode: DeviceMode, options: Partial<SliceDeviceOptions> & D
   return `\`\`\`yaml\n${stringify([shown]).trimEnd()}\n\`\`\``;
 }
 
-/** Sections of docs/attributes.md, by name. */
+/** Sections of docs/reference/attributes.md, by name. */
 export function formatDeviceSections(): ReadonlyMap<string, string> {
   const grouped = (groupBy: 'numanode' | 'socket' | 'machine' | 'l3cache'): DeviceMode => ({
     kind: 'grouped',
@@ -73,7 +73,7 @@ function refusalOf(cpuConfig: unknown): string {
   throw new RangeError(`${JSON.stringify(cpuConfig)} is not refused`);
 }
 
-/** Rows of the tables of docs/opaque-parameters.md. */
+/** Rows of the tables of docs/reference/opaque-parameters.md. */
 export function describeOpaqueParameters(): { keys: string[][]; refusals: string[][] } {
   return {
     keys: describeParameters().map(({ name, want, help }) => [`\`${name}\``, want, help]),

@@ -100,9 +100,9 @@ for (const [name, args, status, message] of [
   });
 }
 
-test('docs/topology.md shows what dracpu topology prints', () => {
+test('docs/concepts/topology.md shows what dracpu topology prints', () => {
   const docs = new URL('../docs/', import.meta.url);
-  const page = readFileSync(new URL('topology.md', docs), 'utf8');
+  const page = readFileSync(new URL('concepts/topology.md', docs), 'utf8');
   assert.ok(page.includes(run(['--machine', 'xeon-8490h-snc4']).stdout));
   const picture = readFileSync(new URL('images/topology-i9-13900k.svg', docs), 'utf8');
   assert.equal(picture, run(['--machine', 'i9-13900k', '-o', 'svg']).stdout);

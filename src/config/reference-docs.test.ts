@@ -21,8 +21,8 @@ async function readFileExample(text: string): Promise<string> {
   return error instanceof ConfigError ? `${error.message}\n` : '';
 }
 
-test('parseConfig answers as docs/configuration.md shows', async () => {
-  const page = readText('docs/configuration.md');
+test('parseConfig answers as docs/reference/configuration.md shows', async () => {
+  const page = readText('docs/reference/configuration.md');
   const [, good] = page.match(/```yaml\n(.*?)```/s) ?? [];
   assert.equal(await readFileExample(good ?? '!'), '');
   const [, bad, answer] = page.match(/\$ cat config\.yaml\n(.*?)\$ dracpu --config=config\.yaml\n(.*?)```/s) ?? [];

@@ -1,6 +1,6 @@
 /**
  * NRI plugins for Node: be asked and told about pods and containers by containerd or CRI-O, and change their resources.
- * Begin with `NriPlugin`; see docs/nri.md.
+ * Begin with `NriPlugin`; see docs/contributing/nri.md.
  */
 export {
   type Container,

@@ -16,7 +16,7 @@ export type { Placement } from './choice.ts';
 export { PlacementError } from './placement-error.ts';
 export type { PlacementScore } from './score.ts';
 
-/** Every way of choosing CPUs; docs/placement.md explains each. */
+/** Every way of choosing CPUs; docs/concepts/placement.md explains each. */
 export const PLACEMENT_POLICIES = [
   'packed',
   'packed-no-l3',

@@ -1,6 +1,6 @@
 /**
  * The chart beside that of kubernetes-sigs/dra-driver-cpu: for the same values both make the same objects but for the
- * differences that are meant, which are all named here and explained in docs/migration.md. `DRACPU_REFERENCE_DIR` is a
+ * differences that are meant, which are all named here and explained in docs/tasks/migrate.md. `DRACPU_REFERENCE_DIR` is a
  * checkout of the reference (compared with de98098).
  */
 import assert from 'node:assert/strict';

@@ -56,10 +56,10 @@ test('dracpu plan prints the choice, the reason and the picture', () => {
   );
 });
 
-for (const [, command = '', output] of readFileSync('docs/placement.md', 'utf8').matchAll(
+for (const [, command = '', output] of readFileSync('docs/concepts/placement.md', 'utf8').matchAll(
   /```console\n\$ dracpu plan ([^\n]*)\n(.*?)```/gs,
 )) {
-  test(`dracpu plan ${command} prints what docs/placement.md shows`, () => {
+  test(`dracpu plan ${command} prints what docs/concepts/placement.md shows`, () => {
     const args = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
     assert.equal(runPlan(args).stdout, output);
   });

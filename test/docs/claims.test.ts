@@ -55,8 +55,8 @@ function placeClaim({ metadata, spec }: ClaimDocument, sentence: string): string
 }
 
 for (const [page, atLeast] of [
-  ['docs/opaque-parameters.md', 4],
-  ['docs/attributes.md', 5],
+  ['docs/reference/opaque-parameters.md', 4],
+  ['docs/reference/attributes.md', 5],
 ] as const) {
   describe(page, () => {
     const text = readFileSync(page, 'utf8');

@@ -1,7 +1,7 @@
 /** Keeps docs/feature-support.md true: files that it names are there, and have the tests and objects that it quotes. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 const PAGE = 'docs/feature-support.md';
@@ -29,7 +29,7 @@ function readRows(): Row[] {
     const cells = text.split('|').slice(1, -1);
     const links = [...(cells.at(-1) ?? '').matchAll(/\[[^\]]+\]\(([^)]+)\)((?:,? `[^`]+`)*)/g)];
     const evidence = links.map(([, target = '', quoted = '']) => ({
-      path: join('docs', target),
+      path: join(dirname(PAGE), target),
       quotes: [...quoted.matchAll(/`([^`]+)`/g)].map(([, quote = '']) => quote),
     }));
     return [{ line: index + 1, cells: cells.map((cell) => cell.trim()), evidence }];

@@ -12,8 +12,8 @@ import { describeCpuMap } from '../../src/view/cpu-map.ts';
 import { nodeState } from '../../src/view/testing/node-state.ts';
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
-const tools = readFileSync('docs/tools.md', 'utf8');
-const endpoints = readFileSync('docs/endpoints.md', 'utf8');
+const tools = readFileSync('docs/reference/tools.md', 'utf8');
+const endpoints = readFileSync('docs/reference/endpoints.md', 'utf8');
 
 /** The fenced block after some text. */
 function blockAfter(page: string, text: string): string {
@@ -29,7 +29,7 @@ function listKeys(value: unknown, path = ''): string[] {
   return Object.entries(value).flatMap(([key, item]) => [`${path}.${key}`, ...listKeys(item, `${path}.${key}`)]);
 }
 
-test('docs/tools.md: dracpu validate prints what is shown', () => {
+test('docs/reference/tools.md: dracpu validate prints what is shown', () => {
   const directory = mkdtempSync(join(tmpdir(), 'docs-'));
   try {
     writeFileSync(join(directory, 'app.yaml'), blockAfter(tools, 'With this in `app.yaml`'));
@@ -41,13 +41,13 @@ test('docs/tools.md: dracpu validate prints what is shown', () => {
   }
 });
 
-test('docs/tools.md: dracpu introspect metrics prints what is shown', () => {
+test('docs/reference/tools.md: dracpu introspect metrics prints what is shown', () => {
   const { stdout } = spawnSync(process.execPath, [MAIN, 'introspect', 'metrics'], { encoding: 'utf8' });
   const shown = blockAfter(tools, 'Prints every `dra_cpu_*` metric').split('\n').slice(1).join('\n');
   assert(shown.length > 100 && stdout.startsWith(shown.trimEnd()), shown);
 });
 
-test('docs/tools.md: the report of dracpu gatherinfo has the keys that are shown', async () => {
+test('docs/reference/tools.md: the report of dracpu gatherinfo has the keys that are shown', async () => {
   // A driver that happens to run here would be another one's, with settings of its own.
   const machine = { env: {}, hostname: 'worker-1', procDirectories: [], driverName: 'dra.cpu' };
   const text = stringify((await gatherInfo(machine)).report);
@@ -67,14 +67,14 @@ test('docs/tools.md: the report of dracpu gatherinfo has the keys that are shown
   assert('cdi' in shown && ('cdi' in real || text.includes('part: CDI files')), 'cdi');
 });
 
-test('docs/endpoints.md: /topology.json has the keys that are shown', () => {
+test('docs/reference/endpoints.md: /topology.json has the keys that are shown', () => {
   const text = blockAfter(endpoints, 'Shortened to one claim').split('\n').slice(1).join('\n');
   const state = nodeState(parseSynthetic('pack:1 core:2 pu:1'), { claims: [{ name: 'a', cpus: '0' }] });
   const real: unknown = JSON.parse(JSON.stringify(describeCpuMap(state, { withTopology: false })));
   assert.deepEqual(listKeys(JSON.parse(text)), listKeys(real));
 });
 
-test('docs/endpoints.md: every condition of readiness is described and shown', () => {
+test('docs/reference/endpoints.md: every condition of readiness is described and shown', () => {
   for (const name of Object.keys(readinessConditions)) {
     assert(endpoints.includes(`| \`${name}\` |`), name);
     assert(endpoints.includes(`[+]${name} ok`), name);
