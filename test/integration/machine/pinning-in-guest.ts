@@ -92,7 +92,7 @@ test('claims land on the right node and L3, and CPUs that go offline under them 
   // Until it is noticed the kernel lets the container run on all CPUs of its parent, over the other claim's too.
   await eventuallyOn('moved to the shared CPUs', db.containerId, rest);
   assert.equal(String(await effectiveOf(cache.containerId)), String(cacheCpus));
-  assert.match(await log(), /isHomeless=true|"isHomeless":true/);
+  await eventually('reported', async () => /isHomeless=true|"isHomeless":true/.test(await log()), NOTICE_MS);
   say('all CPUs off under a claim: noticed, and off the other claim');
 
   await switchCpus(dbCpus, true);
