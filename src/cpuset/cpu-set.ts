@@ -24,6 +24,7 @@ export class CpuSet implements Iterable<number> {
   /** An ordinary property, because deep comparison (`assert.deepEqual`) takes all objects with only #private ones for equal. */
   private readonly words: Uint32Array;
   #size: number | undefined;
+  #text: string | undefined;
 
   private constructor(words: Uint32Array) {
     this.words = words;
@@ -150,6 +151,11 @@ export class CpuSet implements Iterable<number> {
 
   /** The Linux cpu list, the way the kernel prints it: "0-3,8"; "" for the empty set. */
   toString(): string {
+    this.#text ??= this.#format();
+    return this.#text;
+  }
+
+  #format(): string {
     const parts: string[] = [];
     let start = -1;
     let previous = -2;

@@ -32,6 +32,16 @@ function parseItem(item: string, fail: Fail): [number, number] {
   return [first, last];
 }
 
+/** Sets the bits `first` to `last`, a word at a time: a list may have thousands of wide ranges. */
+function setBits(words: Uint32Array, first: number, last: number): void {
+  const [firstWord, lastWord] = [first >>> 5, last >>> 5];
+  for (let w = firstWord; w <= lastWord; w += 1) {
+    const from = w === firstWord ? first & 31 : 0;
+    const to = w === lastWord ? last & 31 : 31;
+    words[w] = (words[w] ?? 0) | ((0xffffffff << from) & (0xffffffff >>> (31 - to)));
+  }
+}
+
 /**
  * Reads a Linux CPU list ("0-3,8"): what the kernel prints and every tool accepts. One trailing newline is allowed (sysfs
  * ends every file with one) and "" is the empty set. Order and repetition do not matter. Spaces, strides ("0-7:1/2",
@@ -49,9 +59,7 @@ export function parseCpuList(text: string): CpuSet {
   let highest = 0;
   for (const [, last] of ranges) highest = Math.max(highest, last);
   const words = new Uint32Array((highest >>> 5) + 1);
-  for (const [first, last] of ranges) {
-    for (let cpu = first; cpu <= last; cpu += 1) words[cpu >>> 5] = (words[cpu >>> 5] ?? 0) | (1 << (cpu & 31));
-  }
+  for (const [first, last] of ranges) setBits(words, first, last);
   return CpuSet.fromWords(words);
 }
 
