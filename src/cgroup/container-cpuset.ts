@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
@@ -111,12 +111,10 @@ async function readDirectory(directory: string, version: 1 | 2): Promise<Contain
 }
 
 /**
- * Finds a container's cgroup by its process, else by what the runtime says, and reads its cpuset. `hostRoot` is where the
- * host's /proc and /sys are seen.
- * @returns undefined when no cgroup of the container can be found, as for one that has ended.
- * @throws the system's error when it is there and cannot be read; CpuListError when it makes no sense.
+ * The directories that may be a container's cgroup, the likeliest first: by its process, else by what the runtime says. `hostRoot` is
+ * where the host's /proc and /sys are seen.
  */
-export async function readContainerCpuset(hostRoot: string, clues: CgroupClues): Promise<ContainerCpuset | undefined> {
+async function findDirectories(hostRoot: string, clues: CgroupClues): Promise<{ directory: string; version: 1 | 2 }[]> {
   const places: CgroupPlace[] = [];
   const proc = clues.pid === undefined ? undefined : await readText(join(hostRoot, 'proc', `${clues.pid}`, 'cgroup'));
   const byProcess = parseProcCgroup(proc ?? '');
@@ -124,11 +122,52 @@ export async function readContainerCpuset(hostRoot: string, clues: CgroupClues):
   if (byProcess?.path.includes(clues.id)) places.push({ ...byProcess, path: cutBelow(byProcess.path, clues.id) });
   const named = parseCgroupsPath(clues.cgroupsPath);
   if (named !== undefined) places.push({ version: 1, path: named }, { version: 2, path: named });
-  for (const { version, path } of places) {
-    for (const mount of MOUNTS[version]) {
-      const found = await readDirectory(join(hostRoot, mount, path), version);
-      if (found) return found;
-    }
+  return places.flatMap(({ version, path }) =>
+    MOUNTS[version].map((mount) => ({ directory: join(hostRoot, mount, path), version })),
+  );
+}
+
+/**
+ * Finds a container's cgroup and reads its cpuset.
+ * @returns undefined when no cgroup of the container can be found, as for one that has ended.
+ * @throws the system's error when it is there and cannot be read; CpuListError when it makes no sense.
+ */
+export async function readContainerCpuset(hostRoot: string, clues: CgroupClues): Promise<ContainerCpuset | undefined> {
+  for (const { directory, version } of await findDirectories(hostRoot, clues)) {
+    const found = await readDirectory(directory, version);
+    if (found) return found;
   }
   return undefined;
+}
+
+/** Folders of cgroups that a container made in its own, looked at for a process. */
+const CHILDREN_MAX = 64;
+
+/**
+ * Whether a process of a container lives, as its cgroup says (cgroup.events "populated" of v2; cgroup.procs of v1, of the cgroup and
+ * those in it). False where no cgroup of it can be found, as of one that has ended.
+ */
+export async function hasProcess(hostRoot: string, clues: CgroupClues): Promise<boolean> {
+  for (const { directory, version } of await findDirectories(hostRoot, clues)) {
+    const events = version === 2 ? await readText(join(directory, 'cgroup.events')) : undefined;
+    if (events !== undefined) return /^populated 1$/m.test(events);
+    if ((await readText(join(directory, 'cgroup.procs'))) === undefined) continue;
+    return hasProcessBelow(directory);
+  }
+  return false;
+}
+
+async function hasProcessBelow(directory: string): Promise<boolean> {
+  const folders = [directory];
+  for (
+    let next = folders.pop(), looked = 0;
+    next !== undefined && looked < CHILDREN_MAX;
+    next = folders.pop(), looked += 1
+  ) {
+    const path = next;
+    if (((await readText(join(path, 'cgroup.procs'))) ?? '') !== '') return true;
+    const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+    folders.push(...entries.flatMap((entry) => (entry.isDirectory() ? [join(path, entry.name)] : [])));
+  }
+  return false;
 }

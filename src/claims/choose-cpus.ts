@@ -7,7 +7,7 @@ import type { CpuTopology, NodeSet } from '../topology/topology.ts';
 import { type AllocatedDevice, type Claim, describeClaim } from './claim.ts';
 import { ClaimError } from './claim-error.ts';
 import { checkGivenCpus } from './given-cpus.ts';
-import type { Assignment, PreparedClaim } from './ledger.ts';
+import type { Assignment, PreparedClaim } from './prepared-claim.ts';
 import { type CpuParameters, findChoosingKey } from './opaque-parameters.ts';
 import { placeCpus } from './place-cpus.ts';
 import { readCount } from '../resource-api/quantity.ts';

@@ -18,6 +18,8 @@ export type ClaimErrorCode =
   | 'UnknownClaim'
   | 'ClaimMismatch'
   | 'ClaimInUse'
+  | 'NotConfirmed'
+  | 'NotReserved'
   | 'NotPinning'
   | 'NotRecorded'
   | 'DriverLeft'

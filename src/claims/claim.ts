@@ -37,9 +37,12 @@ export interface Claim extends ClaimReference {
   readonly configs: readonly OpaqueConfig[];
 }
 
-/** "namespace/name", as messages name a claim. */
-export function describeClaim(claim: { readonly namespace: string; readonly name: string }): string {
-  return `${claim.namespace}/${claim.name}`;
+/** Longest name of an object of Kubernetes (RFC 1123 subdomain). */
+const NAME_LENGTH_MAX = 253;
+
+/** "namespace/name", as messages name a claim; no more of a name than an object can have. */
+export function describeClaim({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `${namespace.slice(0, NAME_LENGTH_MAX)}/${name.slice(0, NAME_LENGTH_MAX)}`;
 }
 
 type Json = Record<string, unknown>;

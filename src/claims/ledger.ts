@@ -1,39 +1,9 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import type { NodeSet } from '../topology/topology.ts';
-import { type ClaimReference, describeClaim } from './claim.ts';
+import { describeClaim } from './claim.ts';
+import { checkUse } from './check-use.ts';
+import type { ClaimOwner, ClaimSharing, PreparedClaim } from './prepared-claim.ts';
 import { ClaimError } from './claim-error.ts';
-
-/** The CPUs that one allocated device of a claim got; empty under administrative access. */
-export interface Assignment {
-  readonly request: string;
-  readonly pool: string;
-  readonly device: string;
-  readonly shareId: string | undefined;
-  readonly cpus: CpuSet;
-  /** How they were chosen: a placement policy, `cpuset`, `device` or `adminAccess`; undefined where older files do not tell. */
-  readonly policy?: string;
-  /** Why these CPUs, in sentences. */
-  readonly why?: readonly string[];
-}
-
-/** A claim that has its CPUs. Claims that were read from another driver's files have no assignments and may have no name. */
-export interface PreparedClaim extends ClaimReference {
-  readonly assignments: readonly Assignment[];
-  /** The CPUs of all assignments. */
-  readonly cpus: CpuSet;
-  /** The NUMA nodes that the memory of its container is bound to, local to its CPUs; undefined where it is not bound. */
-  readonly memoryNodes?: NodeSet;
-  /** Whether its container runs in the shared pool besides; default not. */
-  readonly sharesPool?: boolean;
-}
-
-/** The one container that may use a claim; a restarted container is the same owner under a new container id. */
-export interface ClaimOwner {
-  readonly podUid: string;
-  readonly podNamespace: string;
-  readonly podName: string;
-  readonly containerName: string;
-}
+import { invariant } from '../lib/invariant.ts';
 
 /** What the node has to give. */
 export interface Supply {
@@ -47,18 +17,6 @@ export interface Supply {
   readonly outside?: CpuSet;
 }
 
-/** "container main of pod shop/db", as messages name an owner. */
-function describeOwner(owner: ClaimOwner): string {
-  return `container ${owner.containerName} of pod ${owner.podNamespace}/${owner.podName}`;
-}
-
-/** A variable that is in the pod's spec, or one of a claim that was released or prepared anew under a container that waits. */
-const ENV_REMEDY =
-  'remove the variable from the pod; if its spec has none, delete the pod, so that its claim is prepared again';
-
-/** Who may use a claim besides its first container: nobody, or the containers of the same pod. */
-export type ClaimSharing = 'none' | 'pod';
-
 /**
  * Who has which CPUs: the one mutable object of the driver's core. All methods are synchronous, so that a check and the
  * change that relies on it cannot be torn apart.
@@ -69,6 +27,8 @@ export class Ledger {
   readonly #claims = new Map<string, PreparedClaim>();
   readonly #owners = new Map<string, ClaimOwner>();
   #taken = CpuSet.empty;
+  /** Whether claims were adopted that hold the same CPUs. */
+  #hasOverlaps = false;
 
   constructor(supply: Supply, { claimSharing = 'none' }: { claimSharing?: ClaimSharing } = {}) {
     this.#supply = supply;
@@ -127,6 +87,7 @@ export class Ledger {
    *   containers without a claim would be left with no CPU. Nothing is changed then.
    */
   reserve(claim: PreparedClaim): void {
+    invariant(!this.#claims.has(claim.uid), `claim ${claim.uid} is decided once`);
     const action = `Cannot prepare claim ${describeClaim(claim)}`;
     const overlap = claim.cpus.intersection(this.#taken);
     if (!overlap.isEmpty) {
@@ -150,73 +111,65 @@ export class Ledger {
   }
 
   /**
-   * Takes over a claim that was given its CPUs before this process began. It is kept whatever it collides with, because its
-   * container may be running; no CPU of it is given to anybody else.
+   * Takes over a claim that was given its CPUs before this process began. It is kept even if it collides with another one, because
+   * its container may be running; no other claim is given a CPU of it.
    * @returns the CPUs it shares with claims known before, normally none.
    */
-  adopt(claim: PreparedClaim): CpuSet {
+  adopt(claim: PreparedClaim, owner?: ClaimOwner): CpuSet {
     const overlap = claim.cpus.intersection(this.#taken);
+    if (!overlap.isEmpty) this.#hasOverlaps = true;
     this.#insert(claim);
+    if (owner) this.#owners.set(claim.uid, owner);
     return overlap;
   }
 
-  /** Gives a claim's CPUs back; unknown claims are no error. */
+  /** Replaces what is known of a prepared claim, such as its users; its CPUs stay. An owner that is not a user any more loses it. */
+  update(claim: PreparedClaim): void {
+    const known = this.#claims.get(claim.uid);
+    invariant(known?.cpus.equals(claim.cpus), `claim ${claim.uid} keeps its CPUs`);
+    this.#claims.set(claim.uid, claim);
+    const owner = this.#owners.get(claim.uid);
+    const { users } = claim;
+    if (owner && users && !users.others && !users.pods.some(({ uid }) => uid === owner.podUid)) {
+      this.#owners.delete(claim.uid);
+    }
+  }
+
+  /** Releases a claim's CPUs; unknown claims are not an error. */
   release(uid: string): PreparedClaim | undefined {
     const claim = this.#claims.get(uid);
+    if (!claim) return undefined;
     this.#claims.delete(uid);
     this.#owners.delete(uid);
-    this.#taken = CpuSet.unionOf([...this.#claims.values()].map((other) => other.cpus));
+    this.#taken = this.#hasOverlaps
+      ? CpuSet.unionOf([...this.#claims.values()].map((other) => other.cpus))
+      : this.#taken.difference(claim.cpus);
     return claim;
   }
 
   /**
-   * Lets a container use the claims its environment names, and makes it their owner.
-   * @returns the union of the claims' CPUs.
-   * @throws ClaimError `UnknownClaim`, `ClaimMismatch` or `ClaimInUse`; no owner is changed then.
+   * Lets a container use the claims it names, and makes it their owner.
+   * @param named CPU list by claim UID, as the container's environment has it; undefined where it has none.
+   * @returns the claims, whose CPUs are the container's.
+   * @throws ClaimError as `checkUse` does; no owner is changed then.
    */
-  admit(wanted: ReadonlyMap<string, CpuSet>, container: ClaimOwner): CpuSet {
-    const action = `Cannot admit ${describeOwner(container)}`;
-    for (const [uid, cpus] of wanted) {
-      const claim = this.#claims.get(uid);
-      if (!claim) {
-        throw new ClaimError(
-          'UnknownClaim',
-          `${action}: its environment gives it CPUs ${cpus} of claim UID ${uid}, which is not prepared on this node; ${ENV_REMEDY}`,
-        );
-      }
-      // A claim that another driver's file gave has no name, and neither has the pod of a container that the runtime lists alone.
-      const isNamed = claim.assignments.length > 0 && container.podNamespace !== '';
-      if (isNamed && claim.namespace !== container.podNamespace) {
-        throw new ClaimError(
-          'ClaimMismatch',
-          `${action}: its environment gives it CPUs ${cpus} of claim ${describeClaim(claim)}, which is for pods of namespace ` +
-            `${claim.namespace} only; ${ENV_REMEDY}`,
-        );
-      }
-      if (!claim.cpus.equals(cpus)) {
-        throw new ClaimError(
-          'ClaimMismatch',
-          `${action}: its environment gives it CPUs ${cpus} of claim ${describeClaim(claim)}, which holds CPUs ${claim.cpus}; ${ENV_REMEDY}`,
-        );
-      }
-      const owner = this.#owners.get(uid);
-      if (owner && !this.#maySucceed(owner, container)) {
-        const rule =
-          this.#sharing === 'pod' ? 'the containers of one pod may share a claim' : 'a claim serves one container';
-        throw new ClaimError(
-          'ClaimInUse',
-          `${action}: claim ${describeClaim(claim)} is used by ${describeOwner(owner)}; ${rule}, ` +
-            `give each ${this.#sharing === 'pod' ? 'pod' : 'container'} a claim of its own (a ResourceClaimTemplate does)`,
-        );
-      }
-    }
-    for (const uid of wanted.keys()) this.#owners.set(uid, container);
-    return CpuSet.unionOf(wanted.values());
+  admit(named: ReadonlyMap<string, string | undefined>, container: ClaimOwner): PreparedClaim[] {
+    const claims = [...named].map(([uid, cpus]) =>
+      checkUse(
+        { uid, cpus, container },
+        { claim: this.#claims.get(uid), owner: this.#owners.get(uid), sharing: this.#sharing },
+      ),
+    );
+    for (const uid of named.keys()) this.#owners.set(uid, container);
+    return claims;
   }
 
-  /** Lets the claims of pods that are gone be used by others; their CPUs stay theirs until the claims are released. */
-  disown(isGone: (podUid: string) => boolean): void {
-    for (const [uid, { podUid }] of this.#owners) if (isGone(podUid)) this.#owners.delete(uid);
+  /** Lets other containers use the claims whose owner is gone; the CPUs stay the claims' until these are released. */
+  disown(isGone: (podUid: string, claim: PreparedClaim) => boolean): void {
+    for (const [uid, { podUid }] of this.#owners) {
+      const claim = this.#claims.get(uid);
+      if (claim && isGone(podUid, claim)) this.#owners.delete(uid);
+    }
   }
 
   /** "claim shop/db (CPUs 4-5)" for every claim that holds any of the CPUs. */
@@ -240,10 +193,5 @@ export class Ledger {
   #fallbackBeside(taken: CpuSet): CpuSet {
     const { reserved, outside = CpuSet.empty } = this.#supply;
     return reserved.difference(outside).difference(taken);
-  }
-
-  #maySucceed(owner: ClaimOwner, container: ClaimOwner): boolean {
-    const isSameContainer = this.#sharing === 'pod' || owner.containerName === container.containerName;
-    return owner.podUid === container.podUid && isSameContainer;
   }
 }

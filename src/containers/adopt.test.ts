@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClaimRecord } from '../records/cdi-spec.ts';
+import { KeyedQueue } from '../lib/keyed-queue.ts';
+import type { ClaimRecord } from '../records/claim-record.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
@@ -19,6 +20,7 @@ function claimObject(uid: string, cpus: string, podUid = 'pod-db') {
   const claim = allocatedClaim(uid, [{ device: 'cpudevnuma000', cpus }]);
   return {
     ...claim,
+    metadata: { ...(claim.metadata as object), namespace: 'shop' },
     status: { ...(claim.status as object), reservedFor: [{ resource: 'pods', name: 'db', uid: podUid }] },
   };
 }
@@ -28,6 +30,7 @@ function newNode(objects: Record<string, unknown>) {
   const containers = new Containers(ledger, silentLog);
   const files: ClaimRecord[] = [];
   const asked: string[] = [];
+  const queue = new KeyedQueue();
   const hooks = { afterWrite: async () => {} };
   let failures = 0;
   const adoption = new Adoption(() => machine, ledger, containers, {
@@ -39,18 +42,18 @@ function newNode(objects: Record<string, unknown>) {
       }
       return Object.values(objects);
     },
-    specs: {
+    records: {
+      exclusively: (uid, task) => queue.run(uid, task),
       write: async (record) => {
         files.push(record);
         await hooks.afterWrite();
       },
-      remove: async (uid) => void files.splice(0, files.length, ...files.filter((file) => file.uid !== uid)),
     },
     onChange: () => {},
     log: silentLog,
   });
   const fail = (times: number) => (failures = times);
-  return { ledger, containers, adoption, files, asked, fail, hooks };
+  return { ledger, containers, adoption, files, asked, fail, hooks, queue };
 }
 
 const never = new AbortController().signal;
@@ -68,7 +71,7 @@ test('Adoption takes a confirmed claim of a running container over, file and all
   assert.deepEqual(placesOf(containers), { db: '1,5', web: '0,2-4,6-7' });
   assert.equal(ledger.find('u1')?.cpus.toString(), '1,5');
   assert.deepEqual(
-    files.map(({ uid, cpus, assignments }) => [uid, cpus, assignments?.length]),
+    files.map(({ claim: { uid, cpus, assignments } }) => [uid, cpus.toString(), assignments.length]),
     [['u1', '1,5', 1]],
   );
 });
@@ -91,7 +94,7 @@ const refusals: [why: string, object: unknown, cpus: string][] = [
   ['of another pod', claimObject('u1', '2', 'pod-other'), '1,5'],
   [
     'without an allocation',
-    { metadata: { name: 'c', uid: 'u1' }, status: { reservedFor: [{ uid: 'pod-db' }] } },
+    { metadata: { name: 'c', namespace: 'shop', uid: 'u1' }, status: { reservedFor: [{ uid: 'pod-db' }] } },
     '1,5',
   ],
   ['of fewer CPUs than the environment says', claimObject('u1', '1'), '1,5'],
@@ -109,12 +112,36 @@ for (const [why, object, cpus] of refusals) {
   });
 }
 
-test('Adoption leaves no file of a claim that is unprepared while it is written', async () => {
-  const { ledger, containers, adoption, files, hooks } = newNode({ u1: claimObject('u1', '2') });
+test('Adoption S16: works on a claim in its turn, so that an Unprepare meanwhile comes after its record', async () => {
+  const { ledger, containers, adoption, files, hooks, queue } = newNode({ u1: claimObject('u1', '2') });
   containers.synchronize([containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' })]);
-  hooks.afterWrite = async () => void ledger.release('u1');
+  const order: string[] = [];
+  hooks.afterWrite = async () => void order.push('recorded');
+  const unprepared = queue.run('u1', async () => void order.push('prepared or unprepared'));
   await adoption.settle(never);
-  assert.deepEqual(files, []);
+  await Promise.all([unprepared, queue.run('u1', async () => void order.push('unprepared'))]);
+  assert.deepEqual(order, ['prepared or unprepared', 'recorded', 'unprepared']);
+  assert.equal(files.length, 1);
+  assert.ok(ledger.find('u1'));
+});
+
+test('Adoption S15: completes a claim of a reference driver’s file from the API, and confines a container of another pod', async () => {
+  const { ledger, containers, adoption, files } = newNode({ u1: claimObject('u1', '2') });
+  const cpus = CpuSet.of(1, 5);
+  ledger.adopt({ uid: 'u1', namespace: 'unknown', name: 'u1', assignments: [], cpus });
+  containers.synchronize([
+    containerFacts('thief', { podUid: 'pod-thief', env: claimEnv('u1', '1,5'), cpus: '1,5' }),
+    containerFacts('db', { env: claimEnv('u1', '1,5'), cpus: '1,5' }),
+  ]);
+  await adoption.settle(never);
+  const claim = ledger.find('u1');
+  assert.deepEqual(
+    [claim?.namespace, claim?.name, claim?.users?.pods],
+    ['shop', 'claim-u1', [{ name: 'db', uid: 'pod-db' }]],
+  );
+  assert.equal(claim?.assignments[0]?.device, 'cpudevnuma000');
+  assert.equal(files[0]?.claim.assignments.length, 1);
+  assert.deepEqual(placesOf(containers), { thief: '0,2-4,6-7', db: '1,5' });
 });
 
 test('Adoption asks once for the claims of a namespace, however many containers want to know', async () => {
@@ -183,7 +210,7 @@ test('Adoption binds the memory of a container whose claim asks for it, and reco
     ['1,5 memory 0'],
   );
   assert.deepEqual(
-    files.map(({ memoryNodes }) => memoryNodes),
+    files.map(({ claim }) => claim.memoryNodes?.toString()),
     ['0'],
   );
 });

@@ -1,17 +1,17 @@
-import type { ClaimRecord } from '../records/cdi-spec.ts';
-import { chooseCpus } from '../claims/choose-cpus.ts';
-import { describeClaim, parseClaim } from '../claims/claim.ts';
+import { describeClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
-import { readClaimPods } from '../claims/claim-object.ts';
-import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
-import type { CpuSet } from '../cpuset/cpu-set.ts';
+import { isUser, readClaimUsers } from '../claims/claim-object.ts';
+import { confirmClaim } from '../claims/confirm-claim.ts';
+import type { Ledger } from '../claims/ledger.ts';
+import type { ClaimOwner, PreparedClaim } from '../claims/prepared-claim.ts';
+import { CpuSet } from '../cpuset/cpu-set.ts';
+import { tryParseCpuList } from '../cpuset/parse.ts';
+import type { Machine } from '../devices/machine.ts';
 import { Backoff, sleep } from '../lib/backoff.ts';
 import { asObject } from '../lib/json.ts';
 import { errorText, type Log } from '../lib/log.ts';
-import { toRecord } from '../records/claim-record.ts';
-import { describeContainer, type UnverifiedContainer } from './container.ts';
+import { type ContainerFacts, describeContainer } from './container.ts';
 import type { Containers } from './containers.ts';
-import type { Machine } from '../devices/machine.ts';
 
 /** Between attempts to ask the API server, in milliseconds. */
 const RETRY = { initialMs: 200, maxMs: 10_000 };
@@ -20,55 +20,64 @@ const RETRY = { initialMs: 200, maxMs: 10_000 };
 export interface AdoptionPorts {
   /** All claims of a namespace. Rejects when they cannot be asked for. */
   readonly listClaims: (namespace: string) => Promise<readonly unknown[]>;
-  readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
+  readonly records: {
+    exclusively<T>(uid: string, task: () => Promise<T>): Promise<T>;
+    write(record: { readonly claim: PreparedClaim; readonly owner: ClaimOwner | undefined }): Promise<void>;
+  };
   /** Called after claims were adopted or containers confined. */
   readonly onChange: () => void;
   readonly log: Log;
 }
 
+/** A claim that a running container names, as far as the container knows it. */
+interface NamedClaim {
+  readonly uid: string;
+  /** CPU list as the environment has it; undefined where only a CDI device names the claim. */
+  readonly cpus: string | undefined;
+  readonly facts: ContainerFacts;
+}
+
+/** Whether an item of a list is the claim; the API server's answer is not taken for it by its place alone. */
+function isClaim(item: unknown, { uid, namespace }: { readonly uid: string; readonly namespace: string }): boolean {
+  const metadata = asObject(asObject(item).metadata);
+  return metadata.uid === uid && metadata.namespace === namespace;
+}
+
+/** The claim as a file of another driver left it, or as the container's environment has it. */
+function readKnown({ uid, cpus, facts }: NamedClaim): PreparedClaim {
+  const set = tryParseCpuList(cpus ?? facts.cpus) ?? CpuSet.empty;
+  return { uid, namespace: facts.podNamespace, name: uid, assignments: [], cpus: set };
+}
+
 /**
- * Judges whether a container's claim really gives it these CPUs: the claim belongs to its pod, is allocated on this node, and
- * these CPUs are what the allocation can amount to. They are taken as the only free ones, and the choice must come out equal.
+ * Judges whether a container's claim really gives it its CPUs: the claim may be used by its pod, is allocated on this node, and
+ * these CPUs are what the allocation can amount to.
  * @throws ClaimError saying why not.
  */
 function judgeAdoption(
   machine: Machine,
-  claim: unknown,
-  { uid, cpus, facts }: { readonly uid: string; readonly cpus: CpuSet } & Pick<UnverifiedContainer, 'facts'>,
+  object: unknown,
+  known: PreparedClaim,
+  { uid, facts }: NamedClaim,
 ): PreparedClaim {
   const action = `Cannot adopt claim UID ${uid} of container ${describeContainer(facts)}`;
-  if (claim === undefined) {
+  if (object === undefined) {
     throw new ClaimError(
       'ClaimNotFound',
       `${action}: the API server has no such claim in namespace ${facts.podNamespace}`,
     );
   }
-  const name = String(asObject(asObject(claim).metadata).name);
-  if (!readClaimPods(claim).some(({ uid: podUid }) => podUid === facts.podUid)) {
-    throw new ClaimError('ClaimInUse', `${action}: claim ${name} is not reserved for its pod ${facts.podUid}`);
+  const name = String(asObject(asObject(object).metadata).name);
+  if (!isUser(readClaimUsers(object), facts.podNamespace, facts)) {
+    throw new ClaimError('NotReserved', `${action}: claim ${name} is not reserved for its pod ${facts.podUid}`);
   }
-  const parsed = parseClaim(claim, { uid, name, namespace: facts.podNamespace }, machine.driverName);
-  const { topology, devices, pool } = machine;
-  const chosen = chooseCpus(parsed, {
-    topology,
-    devices,
-    pool,
-    free: cpus,
-    describeHolders: () => 'others, as its environment has it',
-  });
-  if (!chosen.cpus.equals(cpus)) {
-    throw new ClaimError(
-      'ClaimMismatch',
-      `${action}: its environment gives it CPUs ${cpus}, the allocation is of ${chosen.cpus.size}`,
-    );
-  }
-  return chosen;
+  return confirmClaim(known, { uid, name, namespace: facts.podNamespace }, object, machine);
 }
 
 /**
- * Takes over claims of running containers that have no file any more, for instance because the folder was wiped: asks the
- * API server, adopts what is confirmed and writes its file, and lets the rest be confined. While the API server cannot be
- * asked it tries again, for as long as there are such containers.
+ * Takes over claims of running containers that no record confirms, for instance because the folder was lost or another driver
+ * prepared them: asks the API server, adopts what is confirmed and records it, and lets the rest be confined. While the API server
+ * cannot be asked it tries again, for as long as there are such containers.
  */
 export class Adoption {
   readonly #machine: () => Machine;
@@ -98,7 +107,7 @@ export class Adoption {
       try {
         // Younger than the containers of the round, whose claims are therefore in it.
         const lists = new Map<string, readonly unknown[]>();
-        for (const container of this.#containers.unverified) await this.#settleOne(container, lists, signal);
+        for (const { facts } of this.#containers.unverified) await this.#settleOne(facts, lists, signal);
         backoff.reset();
       } catch (error) {
         this.#ports.log.warn('claims of running containers cannot be checked yet', { reason: errorText(error) });
@@ -109,52 +118,46 @@ export class Adoption {
   }
 
   /** @throws whatever `listClaims` rejects with; the container is unverified still. */
-  async #settleOne(
-    container: UnverifiedContainer,
-    lists: Map<string, readonly unknown[]>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { facts, claims } = container;
-    for (const [uid, cpus] of claims) {
-      if (this.#ledger.find(uid)) continue;
+  async #settleOne(facts: ContainerFacts, lists: Map<string, readonly unknown[]>, signal: AbortSignal): Promise<void> {
+    for (const [uid, cpus] of facts.claims.byUid) {
+      if (this.#ledger.find(uid)?.users) continue;
       const list = lists.get(facts.podNamespace) ?? (await this.#ports.listClaims(facts.podNamespace));
       lists.set(facts.podNamespace, list);
-      const claim = list.find((object) => asObject(asObject(object).metadata).uid === uid);
-      // Another driver may have the node by now.
+      const object = list.find((one) => isClaim(one, { uid, namespace: facts.podNamespace }));
+      await this.#ports.records.exclusively(uid, async () => {
+        // Another driver may have the node by now.
+        if (!signal.aborted) await this.#adopt(object, { uid, cpus, facts });
+      });
       if (signal.aborted) return;
-      await this.#adopt(claim, { uid, cpus, facts });
     }
     this.#containers.settleUnverified(facts.id);
   }
 
-  async #adopt(claim: unknown, wanted: { uid: string; cpus: CpuSet } & Pick<UnverifiedContainer, 'facts'>) {
+  async #adopt(object: unknown, named: NamedClaim): Promise<void> {
     const { log } = this.#ports;
-    const container = describeContainer(wanted.facts);
+    const { uid, facts } = named;
+    const container = describeContainer(facts);
+    const before = this.#ledger.find(uid);
+    if (before?.users) return;
     try {
-      const prepared = judgeAdoption(this.#machine(), claim, wanted);
-      if (this.#ledger.find(prepared.uid)) return;
-      // Unlike a file, which was written by a driver, an environment is no reason to let two claims have the same CPUs.
-      this.#ledger.reserve(prepared);
-      log.info('claim adopted', {
-        claim: describeClaim(prepared),
-        uid: prepared.uid,
-        cpus: prepared.cpus.toString(),
-        container,
-      });
-      await this.#record(prepared);
+      const claim = judgeAdoption(this.#machine(), object, before ?? readKnown(named), named);
+      // Unlike a file, which was written by a driver, an environment is not a reason to let two claims have the same CPUs.
+      if (before) this.#ledger.update(claim);
+      else this.#ledger.reserve(claim);
+      const fields = { claim: describeClaim(claim), uid, cpus: claim.cpus.toString() };
+      log.info('claim adopted', { ...fields, container });
+      await this.#record(claim);
     } catch (error) {
       if (!(error instanceof ClaimError)) throw error;
-      log.error('claim of a running container not adopted', { container, uid: wanted.uid, reason: error.message });
+      log.error('claim of a running container not adopted', { container, uid, reason: error.message });
     }
   }
 
   async #record(claim: PreparedClaim): Promise<void> {
-    const { log, specs } = this.#ports;
+    const { log, records } = this.#ports;
     const { uid } = claim;
     try {
-      await specs.write(toRecord(claim));
-      // Unprepared meanwhile: after a restart the file would hold CPUs that others have by then.
-      if (!this.#ledger.find(uid)) await specs.remove(uid);
+      await records.write({ claim, owner: this.#ledger.ownerOf(uid) });
     } catch (error) {
       log.error('adopted claim not recorded', { uid, reason: errorText(error) });
     }

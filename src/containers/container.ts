@@ -1,3 +1,4 @@
+import type { NamedClaims } from '../claims/claim-env.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { NodeSet } from '../topology/topology.ts';
 
@@ -9,8 +10,8 @@ export interface ContainerFacts {
   readonly podUid: string;
   readonly podNamespace: string;
   readonly podName: string;
-  /** "NAME=value" entries; only those that name claims matter. */
-  readonly env: readonly string[];
+  /** The claims that it names. */
+  readonly claims: NamedClaims;
   /** The cpuset the runtime has for it; "" when it has none. */
   readonly cpus: string;
   /** The NUMA nodes that the runtime binds its memory to, a Linux list; "" when it binds it to none. */
@@ -39,23 +40,21 @@ export interface CpusetUpdate extends ContainerPlace {
 interface GrantedPlace extends ContainerPlace {
   /** The CPUs of its claims, also those that are offline; undefined for a shared container. */
   readonly exclusive: CpuSet | undefined;
-  /** Whether it runs on the shared CPUs because its claims ask for them besides. */
+  /** Whether it runs on the shared CPUs, too, because its claims ask for them. */
   readonly sharesPool: boolean;
 }
 
 /** The answer to a container's creation. */
-export interface Admission extends GrantedPlace {
+export interface AdmittedContainer extends GrantedPlace {
   readonly updates: readonly CpusetUpdate[];
 }
 
-/** A running container that names claims which the ledger does not know, and must be asked for at the API server. */
+/** A running container that names claims which only the API server can confirm. */
 export interface UnverifiedContainer {
   readonly facts: ContainerFacts;
-  /** Claim UID -> CPUs, as its environment says. */
-  readonly claims: ReadonlyMap<string, CpuSet>;
 }
 
-/** A container with its CPUs, for those who look. */
+/** A container with its CPUs, as pages show it. */
 export interface PlacedContainer {
   readonly podUid: string;
   readonly podNamespace: string;
@@ -73,6 +72,15 @@ export interface DecidedContainer extends GrantedPlace {
   readonly cpus: CpuSet;
   /** UIDs of the claims that give it its CPUs; empty for a shared container, whatever its environment names. */
   readonly claimUids: readonly string[];
+}
+
+/** A container with claims, as it was created. */
+export interface ClaimedContainer {
+  readonly facts: ContainerFacts;
+  /** How many CPUs its claims give it. */
+  readonly claimedCpus: number;
+  /** Whether it runs on the shared CPUs, too, of which it may ask for a part. */
+  readonly sharesPool: boolean;
 }
 
 /** "namespace/pod/container", as messages name a container. */

@@ -1,13 +1,12 @@
-import { CPUSET_ENV_PREFIX, parseClaimEnv } from '../claims/claim-env.ts';
 import { describeClaim } from '../claims/claim.ts';
-import { ClaimError } from '../claims/claim-error.ts';
-import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
+import { ClaimError, type ClaimErrorCode } from '../claims/claim-error.ts';
+import type { Ledger } from '../claims/ledger.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import { invariant } from '../lib/invariant.ts';
 import type { Log } from '../lib/log.ts';
 import type { NodeSet } from '../topology/topology.ts';
+import { Admission, type Grant, type Placement, poolEmptyError } from './admission.ts';
 import {
-  type Admission,
+  type AdmittedContainer,
   type ContainerFacts,
   type CpusetUpdate,
   type DecidedContainer,
@@ -22,33 +21,15 @@ import {
  */
 export type SynchronizeFinding = 'missed' | 'confined';
 
-/** What a container's claims give it. */
-interface Grant {
-  readonly claimUids: readonly string[];
-  readonly cpus: CpuSet;
-  /** Decided once, so that its memory stays where it is when CPUs go offline. */
-  readonly memoryNodes: NodeSet | undefined;
-  /** Whether the container runs in the shared pool besides. */
-  readonly sharesPool: boolean;
-}
-
-/** By what a container's cpuset is decided. */
-type Placement =
-  | { readonly kind: 'shared' }
-  | ({ readonly kind: 'exclusive' } & Grant)
-  /** `keeps` when it was pinned to just these CPUs before, so that a driver has confirmed them once. */
-  | {
-      readonly kind: 'unverified';
-      readonly claims: ReadonlyMap<string, CpuSet>;
-      readonly cpus: CpuSet;
-      readonly keeps: boolean;
-    };
-
 /** What the containers of a node need of the world. */
 export interface ContainersPorts {
   /** The NUMA nodes whose memory is local to CPUs; none by default. */
   readonly findMemoryNodes?: (cpus: CpuSet) => NodeSet;
   readonly onFinding?: (finding: SynchronizeFinding) => void;
+  /** A claim got another owner, which its record is to keep. */
+  readonly onOwned?: (uid: string) => void;
+  /** Whether a container may use a claim has come into doubt, or its owner is gone: the API server knows the claim's pods. */
+  readonly onDoubt?: (uid: string, podNamespace?: string) => void;
   /** UID of the driver's own pod, whose container may well have been created without a driver. */
   readonly ownPodUid?: string | undefined;
 }
@@ -63,6 +44,9 @@ interface FollowedContainer {
 }
 
 const SHARED: Placement = { kind: 'shared' };
+
+/** Refusals that the API server may know better: the claim was reserved for another pod meanwhile, or not asked for yet. */
+const DOUBTFUL: ReadonlySet<ClaimErrorCode> = new Set(['NotConfirmed', 'NotReserved', 'ClaimInUse']);
 
 /** A place as one text, to be compared. */
 function describePlace(cpus: string, mems: string | undefined): string {
@@ -82,24 +66,30 @@ function memoryNodesOf(placement: Placement): NodeSet | undefined {
 export class Containers {
   readonly #ledger: Ledger;
   readonly #log: Log;
-  readonly #findMemoryNodes: (cpus: CpuSet) => NodeSet;
+  readonly #admission: Admission;
   readonly #onFinding: (finding: SynchronizeFinding) => void;
+  readonly #onDoubt: (uid: string, podNamespace?: string) => void;
   readonly #ownPodUid: string | undefined;
   readonly #followed = new Map<string, FollowedContainer>();
   #online: CpuSet | undefined;
+  /** The last container of each claim that was reported to have ended: its processes may still be there. */
+  readonly #ended = new Map<string, ContainerFacts>();
   /** CPUs that unverified containers keep. */
   #kept = CpuSet.empty;
 
-  constructor(
-    ledger: Ledger,
-    log: Log,
-    { findMemoryNodes = () => CpuSet.empty, onFinding = () => {}, ownPodUid }: ContainersPorts = {},
-  ) {
+  constructor(ledger: Ledger, log: Log, ports: ContainersPorts = {}) {
+    const {
+      findMemoryNodes = () => CpuSet.empty,
+      onFinding = () => {},
+      onOwned = () => {},
+      onDoubt = () => {},
+    } = ports;
     this.#ledger = ledger;
     this.#log = log;
-    this.#findMemoryNodes = findMemoryNodes;
+    this.#admission = new Admission(ledger, { findMemoryNodes, onOwned });
     this.#onFinding = onFinding;
-    this.#ownPodUid = ownPodUid;
+    this.#onDoubt = onDoubt;
+    this.#ownPodUid = ports.ownPodUid;
   }
 
   /** Every container that is followed, in the order in which they came. */
@@ -121,18 +111,23 @@ export class Containers {
     return container && this.#describe(container, this.#sharedPool());
   }
 
-  /** Whether a container has the claim's CPUs, or may turn out to; one that names it and was confined does not use it. */
-  usesClaim(uid: string): boolean {
-    return [...this.#followed.values()].some(
-      ({ facts, placement }) =>
-        placement.kind !== 'shared' && facts.env.some((entry) => entry.startsWith(`${CPUSET_ENV_PREFIX}${uid}=`)),
+  /** Containers that have the claim's CPUs, or may turn out to; one that names it and was confined does not use it. */
+  usersOf(uid: string): readonly ContainerFacts[] {
+    return [...this.#followed.values()].flatMap(({ facts, placement }) =>
+      placement.kind !== 'shared' && facts.claims.byUid.has(uid) ? [facts] : [],
     );
+  }
+
+  /** Containers of a claim that may have processes: those that have its CPUs, and the last one that was reported to have ended. */
+  mayRun(uid: string): readonly ContainerFacts[] {
+    const ended = this.#ended.get(uid);
+    return [...this.usersOf(uid), ...(ended ? [ended] : [])];
   }
 
   /** Running containers whose claims must be asked for. */
   get unverified(): readonly UnverifiedContainer[] {
     return [...this.#followed.values()].flatMap(({ facts, placement }) =>
-      placement.kind === 'unverified' ? [{ facts, claims: placement.claims }] : [],
+      placement.kind === 'unverified' ? [{ facts }] : [],
     );
   }
 
@@ -140,18 +135,12 @@ export class Containers {
    * Decides on a new container.
    * @throws ClaimError when its environment is malformed or names a claim it may not use; the runtime then refuses it.
    */
-  create(facts: ContainerFacts): Admission {
+  create(facts: ContainerFacts): AdmittedContainer {
     const grant = this.#admit(facts);
     const placement: Placement = grant ? { kind: 'exclusive', ...grant } : SHARED;
     const cpus = this.#cpusOf(placement, this.#sharedPool());
     const memoryNodes = memoryNodesOf(placement);
-    if (cpus.isEmpty) {
-      throw new ClaimError(
-        'SharedPoolEmpty',
-        `Cannot admit container ${describeContainer(facts)}: claims hold every CPU of the node and none is reserved, so that ` +
-          'no CPU is left for it; set reservedCPUs or delete a pod with a claim',
-      );
-    }
+    if (cpus.isEmpty) throw poolEmptyError(facts);
     // An update of the container being created would make its creation fail. One of its name that never ran has failed.
     for (const { facts: other } of this.#followed.values()) {
       const isEarlier = other.pid === undefined && other.podUid === facts.podUid && other.name === facts.name;
@@ -172,18 +161,26 @@ export class Containers {
     return { cpus, memoryNodes, exclusive: grant?.cpus, sharesPool: grant?.sharesPool ?? false, updates };
   }
 
-  /** The container runs: from now on it has a process. */
-  started(id: string, pid: number): void {
-    const container = this.#followed.get(id);
-    if (container && pid > 0) container.facts = { ...container.facts, pid };
+  /**
+   * The container runs: from now on it has a process. One that is not followed was being created while the runtime listed its
+   * containers, and got no answer of this driver (containerd/containerd#13698).
+   * @returns whether it was followed.
+   */
+  started(facts: ContainerFacts): boolean {
+    const container = this.#followed.get(facts.id);
+    if (!container) this.#follow(facts);
+    else if (facts.pid !== undefined) container.facts = { ...container.facts, pid: facts.pid };
+    return container !== undefined;
   }
 
   /**
-   * Somebody changes the container's resources: its cpuset is stated again, whatever they ask for.
+   * The container's resources are changed: its cpuset is stated again, whatever is asked for.
    * @param requestedMillis the new request; undefined when it stays.
    */
-  update(id: string, requestedMillis?: number): readonly CpusetUpdate[] {
+  update(facts: ContainerFacts, requestedMillis?: number): readonly CpusetUpdate[] {
+    const { id } = facts;
     const container = this.#followed.get(id);
+    if (!container) this.#follow(facts);
     if (container && requestedMillis !== undefined) container.facts = { ...container.facts, requestedMillis };
     this.forgetTold(id);
     return this.takeDueUpdates();
@@ -199,19 +196,29 @@ export class Containers {
   forget(id: string): void {
     const container = this.#followed.get(id);
     this.#followed.delete(id);
+    if (container?.placement.kind === 'exclusive') this.#noteEnded(container.facts, container.placement);
     // Runtimes take back a creation that failed by stopping and removing what never ran (containerd), or say nothing (CRI-O).
     if (container?.facts.pid === undefined) for (const other of container?.updated ?? []) this.forgetTold(other);
     this.#countKept();
   }
 
   /**
-   * A pod's sandbox ended, and its containers before it: a claim that another pod shares with it is that one's to use now. The
-   * kubelet unprepares a claim only when no pod uses it.
+   * A pod's sandbox ended, and its containers before it. The kubelet may make another one for the same pod; once the pod itself is
+   * gone, a claim that another pod shares with it is that one's to use.
    */
   podEnded(podUid: string): void {
-    const isFollowed = [...this.#followed.values()].some(({ facts }) => facts.podUid === podUid);
     // Of a pod with another sandbox already.
-    if (!isFollowed) this.#ledger.disown((owner) => owner === podUid);
+    if ([...this.#followed.values()].some(({ facts }) => facts.podUid === podUid)) return;
+    this.#disown((owner) => owner === podUid);
+  }
+
+  /** Claims of a group of pods are given on at once; of others the API server knows whether the pod is still among their users. */
+  #disown(isGone: (podUid: string) => boolean): void {
+    this.#ledger.disown((podUid, { uid, users }) => {
+      if (!isGone(podUid)) return false;
+      if (!users?.others) this.#onDoubt(uid);
+      return users?.others ?? false;
+    });
   }
 
   /**
@@ -221,22 +228,37 @@ export class Containers {
    */
   synchronize(list: readonly ContainerFacts[], podUids?: ReadonlySet<string>): readonly CpusetUpdate[] {
     this.#followed.clear();
-    if (podUids) this.#ledger.disown((owner) => !podUids.has(owner));
+    if (podUids) this.#disown((owner) => !podUids.has(owner));
     this.#kept = CpuSet.empty;
-    let missed = 0;
-    for (const facts of list) {
-      if (facts.cpus === '' && facts.podUid !== this.#ownPodUid) {
-        missed += 1;
-        this.#onFinding('missed');
-        this.#log.warn('container had been created without the driver', { container: describeContainer(facts) });
-      }
-      const placement = this.#placeRunning(facts);
-      const told = describePlace(facts.cpus, memoryNodesOf(placement) && facts.mems);
-      this.#followed.set(facts.id, { facts, placement, told });
-    }
+    // In this order, so that what one keeps is kept from those that come after it.
+    const ranked = list.map((facts) => ({ facts, rank: this.#admission.rank(facts) })).sort((a, b) => a.rank - b.rank);
+    for (const { facts } of ranked) this.#follow(facts);
+    const missed = list.filter((facts) => this.#isMissed(facts)).length;
     const updates = this.takeDueUpdates();
     this.#log.info('containers synchronised', { containers: list.length, missed, updates: updates.length });
     return updates;
+  }
+
+  /** Takes in a container that exists already, with the cpuset that the runtime has for it. */
+  #follow(facts: ContainerFacts): void {
+    if (this.#isMissed(facts)) {
+      this.#onFinding('missed');
+      this.#log.warn('container had been created without the driver', { container: describeContainer(facts) });
+    }
+    const placement = this.#placeRunning(facts);
+    const told = describePlace(facts.cpus, memoryNodesOf(placement) && facts.mems);
+    this.#followed.set(facts.id, { facts, placement, told });
+  }
+
+  /** Remembers a container that ended, for as long as its claims are held. */
+  #noteEnded(facts: ContainerFacts, { claimUids }: Grant): void {
+    if (facts.pid === undefined) return;
+    for (const uid of this.#ended.keys()) if (!this.#ledger.find(uid)) this.#ended.delete(uid);
+    for (const uid of claimUids) this.#ended.set(uid, facts);
+  }
+
+  #isMissed({ cpus, podUid }: ContainerFacts): boolean {
+    return cpus === '' && podUid !== this.#ownPodUid;
   }
 
   /** Decides again on a container that was unverified, now that its claims were asked for. */
@@ -359,31 +381,16 @@ export class Containers {
     this.#kept = CpuSet.unionOf(kept);
   }
 
-  /** What a container's claims give it, or undefined when it has none. */
+  /** What a container's claims give it. A refusal that the API server may know better makes the driver ask it. */
   #admit(facts: ContainerFacts): Grant | undefined {
-    const wanted = parseClaimEnv(facts.env);
-    if (wanted.size === 0) return undefined;
-    const { podUid, podNamespace, podName, name } = facts;
-    const cpus = this.#ledger.admit(wanted, { podUid, podNamespace, podName, containerName: name });
-    const claimUids = [...wanted.keys()];
-    const claims = claimUids.flatMap((uid) => this.#ledger.find(uid) ?? []);
-    return {
-      claimUids,
-      cpus,
-      memoryNodes: this.#bindMemory(claims),
-      // A container has one cpuset, so that one claim that asks is enough.
-      sharesPool: claims.some(({ sharesPool }) => sharesPool),
-    };
-  }
-
-  /**
-   * The NUMA nodes of all CPUs of a container's claims, once one of the claims binds memory: the container's threads run on
-   * all of them, and each is to have local memory. Undefined when none does. Shared CPUs do not count: they change with other
-   * claims, and memory would move with them.
-   */
-  #bindMemory(claims: readonly PreparedClaim[]): NodeSet | undefined {
-    if (!claims.some(({ memoryNodes }) => memoryNodes)) return undefined;
-    return CpuSet.unionOf(claims.map(({ cpus, memoryNodes }) => memoryNodes ?? this.#findMemoryNodes(cpus)));
+    try {
+      return this.#admission.admit(facts);
+    } catch (error) {
+      if (error instanceof ClaimError && DOUBTFUL.has(error.code)) {
+        for (const uid of facts.claims.byUid.keys()) this.#onDoubt(uid, facts.podNamespace);
+      }
+      throw error;
+    }
   }
 
   #placeRunning(facts: ContainerFacts, { isLast = false } = {}): Placement {
@@ -392,7 +399,8 @@ export class Containers {
       return grant ? { kind: 'exclusive', ...grant } : SHARED;
     } catch (error) {
       if (!(error instanceof ClaimError)) throw error;
-      if (error.code === 'UnknownClaim' && !isLast) return this.#placeUnverified(facts);
+      const isUnknown = error.code === 'UnknownClaim' || error.code === 'NotConfirmed';
+      if (isUnknown && !isLast) return this.#placeUnverified(facts);
       this.#onFinding('confined');
       this.#log.error('running container confined to the shared pool', {
         container: describeContainer(facts),
@@ -402,22 +410,9 @@ export class Containers {
     }
   }
 
-  /**
-   * Until the API server was asked, such a container keeps its CPUs only if it runs on exactly these already, they are
-   * nobody else's, and others are left for the shared containers. A forged environment fulfils none of this by itself.
-   */
   #placeUnverified(facts: ContainerFacts): Placement {
-    const claims = parseClaimEnv(facts.env);
-    const cpus = CpuSet.unionOf(claims.values());
-    invariant(!cpus.isEmpty, 'an unverified container names CPUs');
-    const { taken, sharedPool } = this.#ledger;
-    const pool = sharedPool.difference(this.#kept);
-    const keeps =
-      facts.cpus === cpus.toString() &&
-      !cpus.intersects(taken) &&
-      cpus.isSubsetOf(pool) &&
-      !pool.difference(cpus).isEmpty;
-    if (keeps) this.#kept = this.#kept.union(cpus);
-    return { kind: 'unverified', claims, cpus, keeps };
+    const placement = this.#admission.placeUnverified(facts, this.#kept);
+    if (placement.kind === 'unverified' && placement.keeps) this.#kept = this.#kept.union(placement.cpus);
+    return placement;
   }
 }

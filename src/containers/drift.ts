@@ -60,6 +60,8 @@ export interface DriftedContainer {
   readonly verdict: Exclude<DriftVerdict, 'none'>;
   readonly wanted: CpuSet;
   readonly effective: CpuSet;
+  /** Whether it withstood an attempt to move it. */
+  readonly isStuck: boolean;
   /** The same for people, its memory included: "runs on CPUs 0-7 instead of 2-3". */
   readonly state: string;
 }
@@ -97,6 +99,8 @@ export interface DriftPorts {
   readonly push: () => Promise<void>;
   /** Called for each container that was brought back or withstood an attempt. */
   readonly onOutcome: (outcome: DriftOutcome) => void;
+  /** Called once for a container that withstood an attempt to move it off CPUs that it must not use. */
+  readonly onStuck?: (container: DriftedContainer) => void;
   readonly log: Log;
 }
 
@@ -194,11 +198,16 @@ export class DriftWatch {
     const stage = this.#nextStage(isSame ? before.stage : undefined, verdict);
     this.#stages.set(id, { wanted, stage });
     if (stage === 'noticed') return undefined;
-    if (stage === 'failed' && before?.stage !== 'failed') this.#report('failed', decided, reading);
     if (verdict !== 'limited') this.#containers.forgetTold(id);
     const { effective } = reading;
     const state = describeDrift(decided, reading);
-    return { container: describeContainer(facts), id, verdict, wanted: cpus, effective, state };
+    const isStuck = stage === 'failed';
+    const drifted = { container: describeContainer(facts), id, verdict, wanted: cpus, effective, isStuck, state };
+    if (isStuck && before?.stage !== 'failed') {
+      this.#report('failed', decided, reading);
+      if (verdict === 'wide') this.#ports.onStuck?.(drifted);
+    }
+    return drifted;
   }
 
   #nextStage(before: Stage | undefined, verdict: DriftVerdict): Stage {

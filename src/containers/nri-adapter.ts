@@ -1,7 +1,7 @@
-import { checkCpusEnv, CPUS_ENV, CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
+import { checkCpusEnv, CPUS_ENV, readNamedClaims } from '../claims/claim-env.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { ClaimedContainer } from '../prepare/advice.ts';
-import type { ContainerFacts, ContainerPlace, CpusetUpdate } from './container.ts';
+import { parseClaimCdiDeviceId } from '../records/cdi-spec.ts';
+import type { ClaimedContainer, ContainerFacts, ContainerPlace, CpusetUpdate } from './container.ts';
 import type { Containers } from './containers.ts';
 import {
   type Container,
@@ -18,15 +18,38 @@ import {
   withVariable,
 } from '../nri/index.ts';
 
-function toFacts(container: Container, pod: PodSandbox | undefined): ContainerFacts {
+/**
+ * Whether the runtime reports the CDI devices of containers (NRI 0.11 and later do). It is believed once it has: a runtime that
+ * reports none has not passed any, or cannot tell.
+ */
+class CdiReport {
+  #isGiven = false;
+
+  /** A connection with a runtime begins. */
+  reset(): void {
+    this.#isGiven = false;
+  }
+
+  /** The claims among these containers' devices are there to be learned from. */
+  learn(containers: readonly Container[]): void {
+    this.#isGiven ||= containers.some(({ cdiDevices }) => cdiDevices.some(({ name }) => parseClaimCdiDeviceId(name)));
+  }
+
+  /** UIDs of the claims of which a container has the CDI device; undefined where the runtime does not report devices. */
+  claimsOf({ cdiDevices }: Container): readonly string[] | undefined {
+    if (!this.#isGiven) return undefined;
+    return cdiDevices.flatMap(({ name }) => parseClaimCdiDeviceId(name) ?? []);
+  }
+}
+
+function toFacts(container: Container, pod: PodSandbox | undefined, cdi: CdiReport): ContainerFacts {
   return {
     id: container.id,
     name: container.name,
     podUid: pod?.uid ?? container.podSandboxId,
     podNamespace: pod?.namespace ?? '',
     podName: pod?.name ?? container.podSandboxId,
-    // The rest decides nothing, and a node's containers have much of it.
-    env: container.env.filter((entry) => entry.startsWith(CPUSET_ENV_PREFIX)),
+    claims: readNamedClaims(container.env, cdi.claimsOf(container)),
     cpus: containerCpus(container),
     mems: containerMems(container),
     pid: container.pid > 0 ? container.pid : undefined,
@@ -74,13 +97,16 @@ export interface CreationListeners {
   readonly onRefused?: (facts: ContainerFacts, error: unknown) => void;
   /** A container got the CPUs of its claims. */
   readonly onClaimed?: (container: ClaimedContainer) => void;
+  /** A container was found that started without an answer of this driver: it is to be updated now. */
+  readonly onUnanswered?: () => void;
 }
 
 /** What the runtime is answered: every answer comes from memory, at once. */
 export function createNriHandlers(
   containers: Containers,
-  { onRefused = () => {}, onClaimed = () => {} }: CreationListeners = {},
+  { onRefused = () => {}, onClaimed = () => {}, onUnanswered = () => {} }: CreationListeners = {},
 ): NriHandlers {
+  const cdi = new CdiReport();
   const admit = (facts: ContainerFacts, { env }: Container) => {
     try {
       checkCpusEnv(env);
@@ -92,12 +118,15 @@ export function createNriHandlers(
   };
   return {
     synchronize({ pods, containers: list }) {
+      cdi.reset();
+      cdi.learn(list);
       const podById = new Map(pods.map((pod) => [pod.id, pod]));
-      const facts = list.map((container) => toFacts(container, podById.get(container.podSandboxId)));
+      const facts = list.map((container) => toFacts(container, podById.get(container.podSandboxId), cdi));
       return containers.synchronize(facts, new Set(pods.map(({ uid }) => uid))).map(toNriUpdate);
     },
     createContainer({ container, pod }) {
-      const facts = toFacts(container, pod);
+      cdi.learn([container]);
+      const facts = toFacts(container, pod, cdi);
       const admission = admit(facts, container);
       const { exclusive, sharesPool } = admission;
       if (exclusive) {
@@ -106,9 +135,11 @@ export function createNriHandlers(
       const adjustment = tellOwnCpus(cpusetAdjustment(toCpuset(admission)), container, exclusive);
       return { adjustment, updates: admission.updates.map(toNriUpdate) };
     },
-    postStartContainer: ({ container }) => containers.started(container.id, container.pid),
-    updateContainer: ({ container, resources }) =>
-      containers.update(container.id, requestedMillis(resources)).map(toNriUpdate),
+    postStartContainer({ container, pod }) {
+      if (!containers.started(toFacts(container, pod, cdi))) onUnanswered();
+    },
+    updateContainer: ({ container, pod, resources }) =>
+      containers.update(toFacts(container, pod, cdi), requestedMillis(resources)).map(toNriUpdate),
     stopContainer: ({ container }) => containers.remove(container.id).map(toNriUpdate),
     removeContainer: ({ container }) => containers.forget(container.id),
     stopPodSandbox: ({ pod }) => containers.podEnded(pod.uid),

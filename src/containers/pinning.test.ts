@@ -39,7 +39,7 @@ async function startNode(
       hostRoot: '/nonexistent',
       unsolicitedUpdates: 'auto',
       listClaims: async () => [],
-      specs: { write: async () => {}, remove: async () => {} },
+      records: { exclusively: (_, task) => task(), write: async () => {} },
       log: silentLog,
       nriLog: silentLog,
       driftIntervalMs: 20,

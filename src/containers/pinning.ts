@@ -1,9 +1,9 @@
-import { readContainerCpuset } from '../cgroup/container-cpuset.ts';
+import { hasProcess, readContainerCpuset } from '../cgroup/container-cpuset.ts';
 import type { Ledger } from '../claims/ledger.ts';
 import { Adoption, type AdoptionPorts } from './adopt.ts';
-import type { CpusetUpdate } from './container.ts';
+import { type CpusetUpdate, describeContainer } from './container.ts';
 import { Containers, type SynchronizeFinding } from './containers.ts';
-import { type DriftOutcome, type DriftReport, DriftWatch } from './drift.ts';
+import { type DriftOutcome, type DriftPorts, type DriftReport, DriftWatch } from './drift.ts';
 import type { Machine } from '../devices/machine.ts';
 import { UpdatePusher } from './push-updates.ts';
 import { sleep } from '../lib/backoff.ts';
@@ -27,6 +27,9 @@ const IDENTITY = { name: 'dra.cpu', index: '00' };
 /** Between two looks at the cpusets of all containers, in milliseconds. */
 const DRIFT_INTERVAL_MS = 5000;
 
+/** How long a claim waits for updates on their way, in milliseconds; the runtime takes 17 ms for each of up to 32. */
+const UPDATES_TIMEOUT_MS = 5_000;
+
 /** What pinning is made of. */
 export interface PinningOptions extends CreationListeners {
   readonly ledger: Ledger;
@@ -38,7 +41,7 @@ export interface PinningOptions extends CreationListeners {
   readonly ownPodUid?: string | undefined;
   readonly unsolicitedUpdates: UnsolicitedUpdates;
   readonly listClaims: AdoptionPorts['listClaims'];
-  readonly specs: AdoptionPorts['specs'];
+  readonly records: AdoptionPorts['records'];
   /** For decisions on containers. */
   readonly log: Log;
   /** For the connection with the runtime. */
@@ -48,6 +51,12 @@ export interface PinningOptions extends CreationListeners {
   readonly onHook?: (report: HookReport) => void;
   /** Told of containers found with other CPUs than decided, at a Synchronize or by the watch; for counters. */
   readonly onFinding?: (finding: SynchronizeFinding | DriftOutcome) => void;
+  /** A claim got another owner, which its record is to keep. */
+  readonly onOwned?: (uid: string) => void;
+  /** Whose containers may use a claim is to be asked for again. */
+  readonly onDoubt?: (uid: string, podNamespace?: string) => void;
+  /** A container cannot be moved off CPUs that it must not use. */
+  readonly onStuck?: DriftPorts['onStuck'];
   readonly onState?: (state: NriPluginState) => void;
 }
 
@@ -78,6 +87,8 @@ export class Pinning {
     this.containers = new Containers(ledger, log, {
       findMemoryNodes: (cpus) => findMemoryNodes(options.machine().topology, cpus),
       onFinding,
+      ...(options.onOwned && { onOwned: options.onOwned }),
+      ...(options.onDoubt && { onDoubt: options.onDoubt }),
       ownPodUid: options.ownPodUid,
     });
     this.#pusher = new UpdatePusher(this.containers, {
@@ -87,7 +98,7 @@ export class Pinning {
     });
     this.#adoption = new Adoption(options.machine, ledger, this.containers, {
       listClaims: options.listClaims,
-      specs: options.specs,
+      records: options.records,
       onChange: () => this.claimsChanged(),
       log,
     });
@@ -96,13 +107,17 @@ export class Pinning {
       readOnline: () => options.machine().topology.online,
       push: () => this.#pusher.push({ byAllMeans: true }),
       onOutcome: onFinding,
+      ...(options.onStuck && { onStuck: options.onStuck }),
       log,
     });
     this.#plugin = new NriPlugin({
       ...IDENTITY,
       socketPath: options.nriSocketPath,
       unsolicitedUpdates: options.unsolicitedUpdates,
-      handlers: createNriHandlers(this.containers, options),
+      handlers: createNriHandlers(this.containers, {
+        ...options,
+        onUnanswered: () => void this.#pusher.push({ byAllMeans: true }),
+      }),
       log: options.nriLog,
       ...(options.onHook ? { onHook: options.onHook } : {}),
       onState: (state) => this.#followState(state),
@@ -148,7 +163,22 @@ export class Pinning {
     return this.#gate.whenOpen();
   }
 
-  /** Claims got or gave back CPUs, or CPUs came or went: the runtime is told what follows for containers. */
+  /** Resolves when the updates that are on their way to the runtime now have arrived, or their time is up. */
+  async whenUpdatesArrived(): Promise<void> {
+    const abort = new AbortController();
+    await Promise.race([this.#pusher.whenArrived(), sleep(UPDATES_TIMEOUT_MS, abort.signal)]);
+    abort.abort();
+  }
+
+  /** A container with the claim's CPUs of which a process lives, as messages name it. */
+  async findRunning(uid: string): Promise<string | undefined> {
+    for (const facts of this.containers.mayRun(uid)) {
+      if (await hasProcess(this.#options.hostRoot, facts)) return describeContainer(facts);
+    }
+    return undefined;
+  }
+
+  /** Claims got or released CPUs, or CPUs came or went: the runtime is told what follows for containers. */
   claimsChanged(): void {
     this.containers.observeOnline(this.#options.machine().topology.online);
     if (this.#plugin.state.kind === 'synchronized') void this.#pusher.push();

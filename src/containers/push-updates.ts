@@ -22,6 +22,8 @@ export class UpdatePusher {
   readonly #containers: Containers;
   readonly #ports: UpdatePorts;
   #running: Promise<void> | undefined;
+  /** The call that is on its way to the runtime. */
+  #underWay: Promise<unknown> = Promise.resolve();
   #isAskedAgain = false;
   #isUrgent = false;
 
@@ -43,6 +45,11 @@ export class UpdatePusher {
     return this.#running;
   }
 
+  /** Resolves when the updates that are on their way now were applied or failed; later ones are not waited for. */
+  async whenArrived(): Promise<void> {
+    await this.#underWay;
+  }
+
   async #pushAll(): Promise<void> {
     while (this.#isAskedAgain) {
       this.#isAskedAgain = false;
@@ -60,7 +67,9 @@ export class UpdatePusher {
       const updates = due.slice(0, UPDATES_PER_CALL_MAX);
       if (updates.length === 0) return;
       this.#containers.sendUpdates(updates);
-      const outcome = await this.#send(updates, byAllMeans);
+      const sending = this.#send(updates, byAllMeans);
+      this.#underWay = sending;
+      const outcome = await sending;
       this.#containers.settleUpdates(updates, { applied: outcome === 'applied' });
       if (outcome === 'withheld') return;
       if (outcome === 'failed') for (const { containerId } of updates) failed.add(containerId);

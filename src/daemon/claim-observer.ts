@@ -1,7 +1,7 @@
 import type { EventRecorder } from '../apiserver/events/event-recorder.ts';
 import { type ClaimReference, describeClaim } from '../claims/claim.ts';
 import type { ClaimPod } from '../claims/claim-object.ts';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { ClaimEvent } from '../prepare/claim-events.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { RemoteClaimHandler } from '../handover/remote-handler.ts';
 import { ReplaceableClaimHandler } from '../handover/replaceable-handler.ts';
 import { chooseSocketPaths } from '../sockets/socket-paths.ts';
@@ -10,16 +10,15 @@ import { followMachine } from './follow-machine.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { readMetricsState } from './http-routes.ts';
 import {
+  createClaimRefresh,
   createClaimService,
   createClaimUsage,
   createKubeletPlugin,
-  createMetadataDirectory,
   createPinning,
   createPreflight,
   type DaemonOptions,
   describeNode,
   describeSliceDevices,
-  loadEarlierCpus,
   startHttp,
   takeNode,
   tellAdvice,
@@ -108,18 +107,33 @@ async function startParts(
   const started = Promise.withResolvers<ReplaceableClaimHandler>();
   const leave = async (successor: RemoteClaimHandler) => {
     base.push(async () => successor.close());
-    // Whoever is to leave while still starting would go on with it afterwards.
+    // Who is to leave while still starting would go on with it afterwards.
     const handler = await started.promise;
     await Promise.race([handler.replace(successor), sleep(CALLS_END_TIMEOUT_MS)]);
     await stopAll(roles);
   };
+  let hasLost = false;
+  const lose = async () => {
+    if (hasLost) return;
+    hasLost = true;
+    logger
+      .forModule('holder')
+      .error('Another driver has taken the claims of this node; this one decides nothing from now on');
+    await started.promise;
+    await stopAll(roles);
+  };
   const holder = await takeNode(options, { paths, leave, onAbandoned });
   base.push(() => holder.release());
-  const namesPath = join(dirname(paths.endpoint), 'device-names.json');
-  const foundation = await loadFoundation(config, machine, { namesPath, log: logger.forModule('driver') });
+  const foundation = await loadFoundation(config, machine, {
+    dataDirectory: dirname(paths.endpoint),
+    log: logger.forModule('driver'),
+    onLost: () => void lose(),
+  });
   base.push(() => foundation.names.idle());
+  roles.push(() => foundation.stopFiles());
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();
-  const pinning = createPinning(options, foundation, { api, metrics, readiness });
+  const refresh = createClaimRefresh(options, foundation, api);
+  const pinning = createPinning(options, foundation, { api, metrics, readiness, refresh });
   const usage = createClaimUsage(options, foundation);
   const health = new HealthMonitor({
     foundation,
@@ -127,16 +141,12 @@ async function startParts(
     usageOf: (uid) => usage.conditionsOf(uid),
     setStatus: (claim, devices) => api.statuses.set(claim, devices),
   });
-  const metadata = createMetadataDirectory(options, paths);
-  const earlier = await loadEarlierCpus(options, foundation, metadata);
   const claims = createClaimService(options, foundation, {
     api,
     metrics,
     pinning,
     health,
     usage,
-    metadata,
-    earlier,
   });
   const handler = new ReplaceableClaimHandler(claims);
   const kubelet = createKubeletPlugin(options, handler, { paths, readiness, health, metrics });
@@ -148,7 +158,11 @@ async function startParts(
   base.push(await startHttp(options, sources));
   pinning.start();
   roles.push(() => pinning.stop());
-  roles.push(repeat(ABANDONED_INTERVAL_MS, () => claims.releaseAbandoned()));
+  // Without the runtime it is not known which claims containers use.
+  const releaseAbandoned = async () => {
+    if (pinning.whyNotPinning === undefined) await claims.releaseAbandoned();
+  };
+  roles.push(repeat(ABANDONED_INTERVAL_MS, releaseAbandoned));
   const look = async () => {
     // Without the runtime it is not known which containers there are.
     const found = pinning.whyNotPinning === undefined ? usage.look(pinning.containers.decided, performance.now()) : [];
@@ -181,8 +195,10 @@ async function startParts(
   health.reportClaims();
   isStarted = true;
   started.resolve(handler);
-  // Not waited for: it asks the API server, which may be away.
+  // Not waited for: these ask the API server, which may be away.
   void preflight.run();
+  for (const { uid, users } of foundation.ledger.claims) if (!users) refresh.request(uid);
+  void pinning.whenPinning().then(releaseAbandoned);
 }
 
 /**

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import {
   describeNaming,
@@ -9,27 +8,26 @@ import {
   restoreNames,
 } from '../devices/device-names.ts';
 import type { Machine } from '../devices/machine.ts';
+import { asObject } from '../lib/json.ts';
 import { errorText, type Log } from '../lib/log.ts';
+import { readRegularFile } from '../lib/read-regular-file.ts';
 import { writeWhole } from '../lib/write-whole.ts';
 
 /** Of the file's form; another one is not read. */
 const VERSION = 1;
 
-interface NamesDocument {
-  readonly version?: unknown;
-  readonly naming?: unknown;
-  /** Device by CPU, both as text. */
-  readonly devices?: Readonly<Record<string, unknown>>;
-}
+/** A longer file was not written by this driver: it has one name per CPU. */
+const LENGTH_MAX_BYTES = 4 << 20;
 
 /** The names of a file that were given by this configuration; none of a file that is absent or damaged. */
 async function readNames(path: string, naming: string, log: Log): Promise<Map<number, string>> {
   try {
-    const document = JSON.parse(await readFile(path, 'utf8')) as NamesDocument;
-    if (document.version !== VERSION || document.naming !== naming) return new Map();
+    const { version, naming: named, devices } = asObject(JSON.parse(await readRegularFile(path, LENGTH_MAX_BYTES)));
+    if (version !== VERSION || named !== naming) return new Map();
+    // Device by CPU, both as text.
     return new Map(
-      Object.entries(document.devices ?? {}).flatMap(([cpu, name]) =>
-        typeof name === 'string' ? [[Number(cpu), name] as const] : [],
+      Object.entries(asObject(devices)).flatMap(([cpu, name]) =>
+        typeof name === 'string' && /^\d{1,5}$/.test(cpu) ? [[Number(cpu), name] as const] : [],
       ),
     );
   } catch (error) {

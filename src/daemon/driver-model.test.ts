@@ -81,23 +81,37 @@ async function takeStep(node: ModelNode, { name, run }: Omit<Kind, 'weight'>): P
   checkNode(node, { isAnswered: false });
 }
 
+/** Ends what is under way, and what follows from it: some of that begins only after other events were served. */
+async function endAll(node: ModelNode, check: () => void): Promise<void> {
+  for (let idle = 0; idle < 4; ) {
+    if (await node.tasks.endOne(node.dice)) {
+      idle = 0;
+      check();
+    } else {
+      idle += 1;
+      await setImmediate();
+    }
+  }
+}
+
 /** Ends everything under way, connected, until the drift watch has seen all containers twice. */
 async function settle(node: ModelNode): Promise<void> {
   node.calm();
   for (let round = 0; round < 4; round += 1) {
     await takeStep(node, { name: 'connect', run: () => node.connect() });
-    while (await node.tasks.endOne(node.dice)) checkNode(node, { isAnswered: false });
+    await endAll(node, () => checkNode(node, { isAnswered: false }));
     node.driver.checkDrift();
     await setImmediate();
   }
-  while (await node.tasks.endOne(node.dice));
+  await endAll(node, () => {});
   checkSettled(node);
 }
 
 /** Every claim gets CPUs that are there for it, and every pod that is its only one a container. */
 async function serve(node: ModelNode): Promise<void> {
-  // Twice, as the kubelet tries again: some claims hold more at first than they are allocated by now.
-  for (let round = 0; round < 2; round += 1) {
+  // As the kubelet tries again: some claims hold more at first than they are allocated by now, and a claim that is gone may be
+  // released just after the time of one that waited for it.
+  for (let round = 0; round < 6; round += 1) {
     for (const pod of node.kubelet.pods) void node.kubelet.prepare(pod);
     await settle(node);
   }

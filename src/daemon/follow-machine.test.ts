@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SpecDirectory } from '../records/spec-directory.ts';
 import { Ledger } from '../claims/ledger.ts';
 import type { Config } from '../config/config.ts';
 import { parse } from '../config/testing/parse.ts';
@@ -25,8 +24,7 @@ async function follow(config: Config) {
   const names = await DeviceNames.open('/dev/null/device-names.json', config, silentLog);
   const machine = names.restore(toMachine(config, readTopologyFrom(sysfs, { hostRoot: '/', pcieRoots: true })), []);
   const ledger = new Ledger(machine.devices);
-  const specs = new SpecDirectory('/nonexistent');
-  const foundation = { machine, overlay: undefined, ledger, specs, names, damagedFiles: 0 };
+  const foundation = { machine, overlay: undefined, ledger, names };
   const polls = new Set<() => void>();
   const poll = () => {
     for (const round of polls) round();

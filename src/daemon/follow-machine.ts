@@ -14,7 +14,7 @@ import { toExhaustedMachine, toMachine, topologyOptions } from './read-machine.t
 export interface FollowMachineOptions {
   readonly config: Config;
   /** Its machine is replaced, and its ledger supplied anew. */
-  readonly foundation: Foundation;
+  readonly foundation: Pick<Foundation, 'machine' | 'overlay' | 'ledger' | 'names'>;
   /** Called afterwards: devices must be published, and containers may have to move. */
   readonly onChange: () => void;
   readonly log: Log;

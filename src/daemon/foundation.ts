@@ -1,12 +1,18 @@
-import { SpecDirectory } from '../records/spec-directory.ts';
+import { join } from 'node:path';
 import { Ledger } from '../claims/ledger.ts';
 import type { Config } from '../config/config.ts';
 import type { Machine } from '../devices/machine.ts';
-import { recoverClaims } from '../prepare/recover.ts';
-import type { Log } from '../lib/log.ts';
+import { takeClaimsDirectory } from '../handover/claims-directory.ts';
+import { boundedMap } from '../lib/bounded-map.ts';
+import { errorText, type Log } from '../lib/log.ts';
+import { describeDevices } from '../prepare/describe-devices.ts';
+import { ClaimStore } from '../records/claim-store.ts';
+import { deriveFiles } from '../records/derive-files.ts';
+import { DerivedFiles } from '../records/derived-files.ts';
+import { recoverClaims } from '../records/recover.ts';
 import type { SysfsOverlay } from '../sysfs/overlay.ts';
 import { DeviceNames } from './device-names-file.ts';
-import { readMachine, readOverlay } from './read-machine.ts';
+import { DRIVER_NAME, readMachine, readOverlay } from './read-machine.ts';
 
 /** What is known before any peer can call: the machine, and the claims that were prepared before. */
 export interface Foundation {
@@ -15,10 +21,12 @@ export interface Foundation {
   /** What is laid over the machine's sysfs. */
   readonly overlay: SysfsOverlay | undefined;
   readonly ledger: Ledger;
-  readonly specs: SpecDirectory;
+  readonly store: ClaimStore;
   readonly names: DeviceNames;
-  /** Spec files that could not be read. */
+  /** Files of claims that could not be read. */
   readonly damagedFiles: number;
+  /** Watches the claims' files no longer. */
+  readonly stopFiles: () => Promise<void>;
 }
 
 /** The machine as it is configured. */
@@ -27,31 +35,89 @@ export interface ConfiguredMachine {
   readonly overlay: SysfsOverlay | undefined;
 }
 
+/** Where the foundation is laid. */
+export interface FoundationOptions {
+  /** The plugin's data directory: `<kubelet root>/plugins/<driver name>`. */
+  readonly dataDirectory: string;
+  readonly log: Log;
+  /** Another driver has taken the claims' records: it decides from now on. */
+  readonly onLost: () => void;
+}
+
+/** Claims whose files are looked at together. */
+const CLAIMS_AT_ONCE = 16;
+
 /** Reads the machine. @throws MachineError when there is nothing to work on. */
 export async function loadMachine(config: Config): Promise<ConfiguredMachine> {
   const overlay = await readOverlay(config);
   return { machine: readMachine(config, overlay), overlay };
 }
 
+/** The store of claims, its records in a folder that was taken from the driver that had it. */
+async function openStore(
+  { cdiDirectory }: Config,
+  { dataDirectory, log, onLost }: FoundationOptions,
+  readMachineNow: () => Machine,
+) {
+  const directory = await takeClaimsDirectory(dataDirectory, log);
+  const places = { driverName: DRIVER_NAME, dataDirectory, cdiDirectory };
+  const derived = new DerivedFiles(places, log);
+  const derive = (claim: Parameters<typeof describeDevices>[0]) =>
+    deriveFiles(claim, describeDevices(claim, readMachineNow()), places);
+  const store = new ClaimStore({ directory: directory.path, derived, derive, onLost, log });
+  return { directory, derived, store };
+}
+
 /**
- * Reads the claims that were prepared before, and the names that devices had, from `namesPath`.
- * @throws SpecDirectoryError when there is no place to keep claims.
+ * Reads the claims that were prepared before, and the names that devices had.
+ * @throws ClaimStoreError or ClaimsDirectoryError when there is no place to keep claims.
  */
 export async function loadFoundation(
   config: Config,
   { machine: unnamed, overlay }: ConfiguredMachine,
-  { namesPath, log }: { readonly namesPath: string; readonly log: Log },
+  options: FoundationOptions,
 ): Promise<Foundation> {
-  const { topology } = unnamed;
+  const { dataDirectory, log, onLost } = options;
   const ledger = new Ledger(unnamed.devices, config);
-  const specs = new SpecDirectory(config.cdiDirectory);
-  const checkpoint = await specs.readAll();
-  recoverClaims(checkpoint, ledger, log);
-  const names = await DeviceNames.open(namesPath, config, log);
-  const machine = names.restore(
+  const foundation: { machine: Machine } = { machine: unnamed };
+  const { directory, derived, store } = await openStore(config, options, () => foundation.machine);
+  const { cdiDirectory } = config;
+  const damagedFiles = await recoverClaims({ store, cdiDirectory, ledger, log });
+  const names = await DeviceNames.open(join(dataDirectory, 'device-names.json'), config, log);
+  foundation.machine = names.restore(
     unnamed,
     ledger.claims.flatMap(({ assignments }) => assignments),
   );
+  await restoreFiles(ledger, { store, derived, log });
+  derived.start();
+  store.start();
+  const unwatch = directory.watch(onLost, () => void store.check());
+  reportMachine(foundation.machine, { config, ledger, log });
+  const stopFiles = async () => {
+    unwatch();
+    await store.stop();
+    await derived.stop();
+  };
+  return Object.assign(foundation, { overlay, ledger, store, names, damagedFiles, stopFiles });
+}
+
+/** Sees that every claim has its files, and that files of no claim are gone. A file that cannot be written is tried again later. */
+async function restoreFiles(
+  ledger: Ledger,
+  { store, derived, log }: { store: ClaimStore; derived: DerivedFiles; log: Log },
+): Promise<void> {
+  await boundedMap(ledger.claims, CLAIMS_AT_ONCE, async (claim) => {
+    try {
+      await store.restoreDerived(claim);
+    } catch (error) {
+      log.error('Failed to write the files of a claim', { uid: claim.uid, reason: errorText(error) });
+    }
+  });
+  await derived.removeStrays((uid) => ledger.find(uid) !== undefined);
+}
+
+function reportMachine(machine: Machine, { config, ledger, log }: { config: Config; ledger: Ledger; log: Log }): void {
+  const { topology } = machine;
   const { reservedInUse } = ledger;
   if (!reservedInUse.isEmpty) {
     log.warn('reserved CPUs are held by claims from before, and are set aside when these end', {
@@ -71,5 +137,4 @@ export async function loadFoundation(
     devices: machine.devices.devices.map(({ name }) => name),
     problems: topology.problems.length,
   });
-  return { machine, overlay, ledger, specs, names, damagedFiles: checkpoint.damaged.length };
 }

@@ -1,4 +1,4 @@
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { type DeviceStatus, describeClaimStatus, type StatusCondition } from '../prepare/claim-status.ts';
 import { type DeviceHealth, judgeHealth } from '../prepare/health.ts';
 import type { HealthSource } from '../kubelet/health-service.ts';

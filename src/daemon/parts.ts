@@ -1,14 +1,14 @@
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { MetadataDirectory } from '../records/metadata-directory.ts';
 import { readPodCpus } from '../cgroup/pod-cpus.ts';
 import type { Config } from '../config/config.ts';
-import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { type SliceDevice, toSliceDevice } from '../devices/slice-device.ts';
 import { type Advice, adviseOnRequest } from '../prepare/advice.ts';
 import { ClaimService } from '../prepare/prepare.ts';
 import { ClaimUsage } from '../prepare/claim-usage.ts';
-import { readMetadataCpus } from '../prepare/earlier-cpus.ts';
+import { describeIntruder } from '../prepare/health.ts';
+import { ClaimRefresh } from '../prepare/refresh-claims.ts';
+import type { DriftedContainer } from '../containers/drift.ts';
 import type { ClaimHandler } from '../kubelet/claim-handler.ts';
 import { KubeletPlugin } from '../kubelet/kubelet-plugin.ts';
 import { RemoteClaimHandler } from '../handover/remote-handler.ts';
@@ -55,10 +55,11 @@ export function tellAdvice({ regarding, reason, message }: Advice, { log, api }:
 export function createPinning(
   { config, logger }: DaemonOptions,
   foundation: Foundation,
-  { api, metrics, readiness }: { api: ApiSide; metrics: Metrics; readiness: Readiness },
+  { api, metrics, readiness, refresh }: { api: ApiSide; metrics: Metrics; readiness: Readiness; refresh: ClaimRefresh },
 ): Pinning {
+  const log = logger.forModule('driver');
   let wasSynchronized = false;
-  return new Pinning({
+  const pinning: Pinning = new Pinning({
     ledger: foundation.ledger,
     machine: () => foundation.machine,
     nriSocketPath: config.nriSocket,
@@ -66,11 +67,14 @@ export function createPinning(
     unsolicitedUpdates: config.unsolicitedUpdates,
     ownPodUid: config.podUid,
     listClaims: api.listClaims,
-    specs: foundation.specs,
-    log: logger.forModule('driver'),
+    records: foundation.store,
+    log,
     nriLog: logger.forModule('nri'),
     onHook: metrics.recordHook,
     onFinding: metrics.recordDrift,
+    onOwned: (uid) => void recordOwner(uid, foundation, log),
+    onDoubt: (uid, podNamespace) => refresh.request(uid, podNamespace),
+    onStuck: (stuck) => reportStuck(stuck, { foundation, pinning, api }),
     onClaimed: (container) => {
       // With the mapping of KEP-5517 the scheduler counts both as one.
       const advice = config.publishNodeAllocatableResourceMapping ? undefined : adviseOnRequest(container);
@@ -91,33 +95,52 @@ export function createPinning(
       }
     },
   });
+  return pinning;
+}
+
+/** Records which container uses a claim, so that a restart of the driver does not forget it. */
+async function recordOwner(uid: string, { ledger, store }: Foundation, log: Log): Promise<void> {
+  try {
+    await store.exclusively(uid, async () => {
+      const claim = ledger.find(uid);
+      if (claim) await store.writeRecord({ claim, owner: ledger.ownerOf(uid) });
+    });
+  } catch (error) {
+    log.error('Failed to record which container uses a claim', { uid, reason: errorText(error) });
+  }
+}
+
+/** Says on each claim whose CPUs a container uses that cannot be moved which container that is. */
+function reportStuck(
+  stuck: DriftedContainer,
+  { foundation, pinning, api }: { foundation: Foundation; pinning: Pinning; api: ApiSide },
+): void {
+  const own = pinning.containers.find(stuck.id)?.claimUids ?? [];
+  for (const claim of foundation.ledger.claims) {
+    if (own.includes(claim.uid) || !stuck.effective.intersects(claim.cpus)) continue;
+    const { uid, namespace, name } = claim;
+    const message = `CPUs of this claim are used by another container: ${describeIntruder(claim, stuck)}`;
+    const regarding = { kind: 'ResourceClaim', uid, namespace, name } as const;
+    api.events.record({ regarding, type: 'Warning', reason: 'CPUsUsedByOthers', message });
+  }
+}
+
+/** Asks the API server again whose containers may use claims. */
+export function createClaimRefresh({ logger }: DaemonOptions, foundation: Foundation, api: ApiSide): ClaimRefresh {
+  const refresh = new ClaimRefresh(foundation.ledger, {
+    machine: () => foundation.machine,
+    fetchClaim: api.fetchClaim,
+    listClaims: api.listClaims,
+    records: foundation.store,
+    now: () => performance.now(),
+    log: logger.forModule('claims'),
+  });
+  return refresh;
 }
 
 /** The container runtime, as pages show it. */
 function describeRuntime({ name, version: release, nriVersion = 'unknown' }: RuntimeInfo): string {
   return `${name} ${release}, NRI ${nriVersion}`;
-}
-
-/** Where containers are told of their devices. */
-export function createMetadataDirectory({ config }: DaemonOptions, paths: SocketPaths): MetadataDirectory {
-  return new MetadataDirectory({
-    driverName: DRIVER_NAME,
-    dataDirectory: dirname(paths.endpoint),
-    cdiDirectory: config.cdiDirectory,
-  });
-}
-
-/** CPUs that claims without a spec file had before a reboot, by UID, as the metadata tells that outlived it. */
-export async function loadEarlierCpus(
-  { logger }: DaemonOptions,
-  { ledger }: Foundation,
-  metadata: MetadataDirectory,
-): Promise<ReadonlyMap<string, CpuSet>> {
-  const earlier = readMetadataCpus((await metadata.readAll()).filter(({ uid }) => !ledger.find(uid)));
-  if (earlier.size > 0) {
-    logger.forModule('driver').info('claims had CPUs before, which are kept for them', { claims: earlier.size });
-  }
-  return earlier;
 }
 
 /** What follows whether containers use their claims; with the mapping of KEP-5517 the scheduler counts requests as one with them. */
@@ -137,12 +160,9 @@ export function createClaimService(
     pinning: Pinning;
     health: HealthMonitor;
     usage: ClaimUsage;
-    metadata: MetadataDirectory;
-    /** CPUs that claims had before a reboot, by UID. */
-    earlier: ReadonlyMap<string, CpuSet>;
   },
 ): ClaimService {
-  const { api, metrics, pinning, health, usage, metadata, earlier } = parts;
+  const { api, metrics, pinning, health, usage } = parts;
   const reporter: ClaimReporter = {
     prepared: (claim, pods) => {
       health.reportClaims([claim]);
@@ -157,11 +177,11 @@ export function createClaimService(
   return new ClaimService(foundation.ledger, {
     machine: () => foundation.machine,
     fetchClaim: api.fetchClaim,
-    specs: foundation.specs,
-    metadata,
-    earlier,
+    records: foundation.store,
     whenPinning: () => pinning.whenPinning(),
-    usesClaim: (uid) => pinning.containers.usesClaim(uid),
+    whenUpdatesArrived: () => pinning.whenUpdatesArrived(),
+    usesClaim: (uid) => pinning.containers.usersOf(uid).length > 0,
+    findRunning: (uid) => pinning.findRunning(uid),
     observe: createClaimObserver(logger.forModule('claims'), metrics, reporter),
     onChange: () => pinning.claimsChanged(),
     now: () => performance.now(),

@@ -1,4 +1,4 @@
-import type { ContainerFacts } from '../containers/container.ts';
+import type { ClaimedContainer } from '../containers/container.ts';
 
 /**
  * Something that runs, but hardly as its author means it; told as an event of the pod, or of the claim where its pod is not
@@ -13,15 +13,6 @@ export interface Advice {
   };
   readonly reason: 'CPURequestMismatch' | 'ClaimNotUsed';
   readonly message: string;
-}
-
-/** A container with claims, as it was created. */
-export interface ClaimedContainer {
-  readonly facts: ContainerFacts;
-  /** How many CPUs its claims give it. */
-  readonly claimedCpus: number;
-  /** Whether it runs on the shared CPUs besides, of which it may ask for a part. */
-  readonly sharesPool: boolean;
 }
 
 const MILLIS_PER_CPU = 1_000;

@@ -1,5 +1,5 @@
 import type { ClaimReference } from '../claims/claim.ts';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { ClaimPod } from '../claims/claim-object.ts';
 
 /** What became of a claim: the one account that logs, metrics, events and claim status are made from. */

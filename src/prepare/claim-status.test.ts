@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { describeClaimStatus } from './claim-status.ts';

@@ -1,4 +1,4 @@
-import type { Assignment, PreparedClaim } from '../claims/ledger.ts';
+import type { Assignment, PreparedClaim } from '../claims/prepared-claim.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import type { DeviceHealth } from './health.ts';

@@ -1,6 +1,6 @@
 import { describeClaim } from '../claims/claim.ts';
 import type { ClaimPod } from '../claims/claim-object.ts';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { type Advice, adviseOnRequest } from './advice.ts';
 import type { StatusCondition } from './claim-status.ts';
 import type { DecidedContainer } from '../containers/container.ts';

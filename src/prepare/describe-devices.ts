@@ -1,15 +1,8 @@
-import type { DeviceMetadata, MetadataAttribute } from '../records/device-metadata.ts';
-import type { Assignment, PreparedClaim } from '../claims/ledger.ts';
+import type { DescribedRequest, DeviceMetadata, MetadataAttribute } from '../records/device-metadata.ts';
+import type { Assignment, PreparedClaim } from '../claims/prepared-claim.ts';
 import type { Cpu } from '../topology/topology.ts';
 import { toSliceDevice } from '../devices/slice-device.ts';
 import type { Machine } from '../devices/machine.ts';
-
-/** A request of a claim with what its container is told of the devices. */
-export interface DescribedRequest {
-  /** Request name, or `request/subrequest`. */
-  readonly request: string;
-  readonly devices: readonly DeviceMetadata[];
-}
 
 /** The CPUs one by one, as lists of equal length in ascending order of CPU; a list the kernel does not fill is left out. */
 function describeCpus(cpus: readonly Cpu[]): Record<string, MetadataAttribute> {

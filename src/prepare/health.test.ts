@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { parseCpuList } from '../cpuset/parse.ts';
 import type { DriftReport } from '../containers/drift.ts';
 import { type HealthFacts, judgeHealth } from './health.ts';
@@ -51,6 +51,7 @@ const wideDrift: DriftReport = {
       verdict: 'wide',
       wanted: CPUS_A,
       effective: parseCpuList('0-7'),
+      isStuck: false,
       state: 'runs on CPUs 0-7 instead of 2-3',
     },
   ],

@@ -1,5 +1,5 @@
 import { describeClaim } from '../claims/claim.ts';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { DecidedContainer } from '../containers/container.ts';
 import type { DriftReport } from '../containers/drift.ts';
@@ -27,6 +27,14 @@ export interface HealthFacts {
   readonly notPinning: string | undefined;
 }
 
+/** What is said of a claim whose CPUs another container uses and cannot be moved off. */
+export function describeIntruder(
+  { cpus }: PreparedClaim,
+  { container, effective }: { readonly container: string; readonly effective: CpuSet },
+): string {
+  return `container ${container} runs on its CPUs ${effective.intersection(cpus)} and cannot be moved off them`;
+}
+
 /** What is wrong, by device name. */
 function collectFaults({ claims, containers, online, drift }: HealthFacts): Map<string, string[]> {
   const faults = new Map<string, string[]>();
@@ -41,10 +49,13 @@ function collectFaults({ claims, containers, online, drift }: HealthFacts): Map<
     if (!offline.isEmpty) blame(claim, `CPUs ${offline} of claim ${describeClaim(claim)} are offline`, offline);
   }
   const uidsById = new Map(containers.map(({ facts, claimUids }) => [facts.id, claimUids]));
-  for (const { id, container, state } of drift?.drifted ?? []) {
+  for (const { id, container, state, effective, verdict, isStuck } of drift?.drifted ?? []) {
     const uids = uidsById.get(id) ?? [];
-    for (const claim of claims.filter(({ uid }) => uids.includes(uid))) {
-      blame(claim, `container ${container} ${state}`);
+    for (const claim of claims) {
+      if (uids.includes(claim.uid)) blame(claim, `container ${container} ${state}`);
+      else if (isStuck && verdict === 'wide' && effective.intersects(claim.cpus)) {
+        blame(claim, describeIntruder(claim, { container, effective }), effective);
+      }
     }
   }
   return faults;

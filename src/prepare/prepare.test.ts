@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { formatDeviceMetadata, parseDeviceMetadata } from '../records/device-metadata.ts';
-import { formatClaimSpec, parseClaimSpec } from '../records/cdi-spec.ts';
+import { formatClaimRecord, parseClaimRecord } from '../records/claim-record.ts';
 import { Ledger } from '../claims/ledger.ts';
 import { allocatedClaim, smtMachine } from '../claims/testing/fixtures.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
-import { describeClaimStatus } from './claim-status.ts';
 import { Containers } from '../containers/containers.ts';
-import { readMetadataCpus } from './earlier-cpus.ts';
-import { recoverClaims } from './recover.ts';
 import { ClaimFixture, referenceTo } from './testing/claim-fixture.ts';
 
 const NUMA = 'cpudevnuma000';
@@ -42,7 +38,7 @@ test('ClaimService.prepare gives whole cores, writes the file and answers with t
       ],
     },
   ]);
-  assert.equal(fixture.files.get('a')?.cpus, '0-1,8-9');
+  assert.equal(fixture.records.get('a')?.claim.cpus.toString(), '0-1,8-9');
   assert.equal(fixture.ledger.taken.toString(), '0-1,8-9');
 });
 
@@ -68,7 +64,7 @@ test('ClaimService.prepare P4: lists only our devices, keeps devices of a claim 
       ['two', 's2'],
     ],
   );
-  const [one, two] = fixture.files.get('a')?.assignments ?? [];
+  const [one, two] = fixture.records.get('a')?.claim.assignments ?? [];
   assert.notEqual(one?.cpus, two?.cpus);
   assert.equal(fixture.ledger.taken.size, 4);
 });
@@ -91,7 +87,7 @@ test('ClaimService.prepare answers a foreign claim with no devices and takes not
   const fixture = new ClaimFixture();
   fixture.objects.set('a', allocatedClaim('a', [{ device: 'gpu-0', driver: 'gpu.example.com' }]));
   assert.deepEqual(await fixture.prepare('a'), [{ uid: 'a', devices: [] }]);
-  assert.equal(fixture.files.size, 0);
+  assert.equal(fixture.records.size, 0);
 });
 
 test('ClaimService.prepare gives each claim its own error, exactly one entry each', async () => {
@@ -121,7 +117,7 @@ for (const [bad, id] of [
     assert.match(error, /^Cannot prepare claim default\/claim-a: /);
     assert.match(error, new RegExp(bad?.replace('e', 'e\\+?') ?? 'consumedCapacity'));
     assert.ok(fixture.ledger.taken.isEmpty);
-    assert.equal(fixture.files.size, 0);
+    assert.equal(fixture.records.size, 0);
   });
 }
 
@@ -141,7 +137,7 @@ test('ClaimService.prepare says which claim could not be recorded, and takes bac
     await fixture.prepareError('a'),
     'Cannot prepare claim default/claim-a: its files cannot be written: the directory cannot be synced',
   );
-  assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.files.size], [true, 0]);
+  assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.records.size], [true, 0]);
 });
 
 test('ClaimService.prepare keeps the CPUs of a claim whose file may be there, until it can be removed or is written', async () => {
@@ -149,11 +145,14 @@ test('ClaimService.prepare keeps the CPUs of a claim whose file may be there, un
     const fixture = withClaims({ a: '4' });
     fixture.lateDiskError = fixture.removalError = new Error('input/output error');
     assert.match(await fixture.prepareError('a'), /its files cannot be written: input\/output error/);
-    assert.deepEqual([fixture.ledger.taken.size, fixture.files.has('a')], [4, true]);
+    assert.deepEqual([fixture.ledger.taken.size, fixture.records.has('a')], [4, true]);
     fixture.lateDiskError = fixture.removalError = undefined;
     if (next === 'prepare') assert.equal(await fixture.prepareError('a'), '');
     else await fixture.service.unprepare([referenceTo('a')]);
-    assert.deepEqual([fixture.ledger.taken.size, fixture.files.has('a')], next === 'prepare' ? [4, true] : [0, false]);
+    assert.deepEqual(
+      [fixture.ledger.taken.size, fixture.records.has('a')],
+      next === 'prepare' ? [4, true] : [0, false],
+    );
   }
 });
 
@@ -165,7 +164,7 @@ test('ClaimService ends calls on one claim in the order in which they came, howe
   const unprepared = fixture.service.unprepare([referenceTo('a')]);
   answer.resolve();
   await Promise.all([prepared, unprepared]);
-  assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.files.size], [true, 0]);
+  assert.deepEqual([fixture.ledger.taken.isEmpty, fixture.records.size], [true, 0]);
 });
 
 test('ClaimService.prepare leaves no file behind when the container cannot be told its devices', async () => {
@@ -173,7 +172,7 @@ test('ClaimService.prepare leaves no file behind when the container cannot be to
   fixture.metadataError = new Error('no space left on device');
   assert.match(await fixture.prepareError('a'), /no space left on device/);
   assert.ok(fixture.ledger.taken.isEmpty);
-  assert.equal(fixture.files.size, 0);
+  assert.equal(fixture.records.size, 0);
   fixture.metadataError = undefined;
   assert.equal(await fixture.prepareError('a'), '');
 });
@@ -239,8 +238,8 @@ test('ClaimService.prepare P19: takes CPUs of its device only, where core ids re
     fixture.objects.set(uid, allocatedClaim(uid, [{ device, cpus }]));
     assert.equal(await fixture.prepareError(uid), '');
   }
-  assert.equal(fixture.files.get('one')?.cpus, '1-2,9-10');
-  assert.equal(fixture.files.get('two')?.cpus, '3,8,11');
+  assert.equal(fixture.records.get('one')?.claim.cpus.toString(), '1-2,9-10');
+  assert.equal(fixture.records.get('two')?.claim.cpus.toString(), '3,8,11');
   fixture.objects.set('more', allocatedClaim('more', [{ device: NUMA, cpus: '1' }]));
   assert.match(await fixture.prepareError('more'), /0 of its 7 are free/);
 });
@@ -250,7 +249,7 @@ test('ClaimService keeps R5: a claim without a container yet, when the runtime t
   await fixture.prepare('starting');
   const containers = new Containers(fixture.ledger, silentLog);
   assert.deepEqual(containers.synchronize([]), []);
-  fixture.usesClaim = (uid) => containers.usesClaim(uid);
+  fixture.usesClaim = (uid) => containers.usersOf(uid).length > 0;
   await fixture.service.releaseAbandoned();
   assert.ok(fixture.ledger.find('starting'));
 });
@@ -258,6 +257,7 @@ test('ClaimService keeps R5: a claim without a container yet, when the runtime t
 test('ClaimService.prepare waits for CPUs whose holder lost its allocation, and gets them at its Unprepare', async () => {
   const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
   await fixture.prepare('old');
+  fixture.usesClaim = (uid) => uid === 'old';
   fixture.objects.delete('old');
   const outcome = fixture.prepareError('next');
   await eventually('the next claim waits', () => fixture.sleeping === 1);
@@ -269,6 +269,8 @@ test('ClaimService.prepare gives up waiting after its time, and does not wait fo
   const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
   await fixture.prepare('old');
   assert.match(await fixture.prepareError('next'), /8 CPUs are wanted/);
+  fixture.passTime(1_000);
+  fixture.usesClaim = (uid) => uid === 'old';
   fixture.objects.delete('old');
   const outcome = fixture.prepareError('next');
   await eventually('the next claim waits', () => fixture.sleeping === 1);
@@ -282,6 +284,7 @@ test('ClaimService.close: what is under way fails and changes nothing, whatever 
     { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3) },
   );
   await fixture.prepare('old', 'known');
+  fixture.usesClaim = (uid) => uid === 'old';
   fixture.objects.delete('old');
   const waiting = fixture.prepareError('next');
   await eventually('the next claim waits', () => fixture.sleeping === 1);
@@ -289,11 +292,12 @@ test('ClaimService.close: what is under way fails and changes nothing, whatever 
   fixture.whenApiAnswers = () => new Promise((resolve) => void answers.push(resolve));
   const late = [fixture.prepareError('slow'), fixture.prepareError('known')];
   const unprepared = fixture.service.unprepare([referenceTo('known')]);
+  await eventually('both are asked for', () => answers.length === 2);
   fixture.service.close();
   for (const answer of answers) answer();
   for (const error of await Promise.all([waiting, ...late])) assert.match(error, /this driver has left the node/);
   assert.match((await unprepared)[0]?.error ?? '', /^Cannot unprepare claim default\/claim-known: /);
-  assert.deepEqual([...fixture.files.keys()], ['old', 'known']);
+  assert.deepEqual([...fixture.records.keys()], ['old', 'known']);
   assert.equal(fixture.ledger.claims.length, 2);
 });
 
@@ -306,99 +310,6 @@ test('ClaimService.close: a claim whose file comes late is not told to be prepar
   fixture.service.close();
   written.resolve();
   assert.match(await error, /this driver has left the node/);
-});
-
-/** A claim as the API server has it after it was prepared: with what its status tells. */
-function withStatus(fixture: ClaimFixture, uid: string) {
-  const claim = fixture.ledger.find(uid);
-  assert.ok(claim);
-  const object = fixture.objects.get(uid) as { status: object };
-  const devices = describeClaimStatus(claim, smtMachine({ cores: 8 }), []).map(({ shareId, ...device }) => ({
-    driver: 'dra.cpu',
-    ...device,
-    ...(shareId === undefined ? {} : { shareID: shareId }),
-  }));
-  return { ...object, status: { ...object.status, devices } };
-}
-
-test('ClaimService.prepare R3: gives claims the CPUs they had before a reboot, in whatever order they come', async () => {
-  const before = withClaims({ a: '4', b: '3', c: '2' });
-  const split = [
-    { device: NUMA, cpus: '2', request: 'one', shareID: 's1' },
-    { device: NUMA, cpus: '1', request: 'two', shareID: 's2' },
-  ];
-  before.objects.set('split', allocatedClaim('split', split));
-  for (const uid of ['a', 'b', 'c', 'split']) await before.prepare(uid);
-  const after = new ClaimFixture();
-  for (const uid of ['a', 'b', 'split']) after.objects.set(uid, withStatus(before, uid));
-  for (const uid of ['split', 'b', 'a']) {
-    assert.equal(await after.prepareError(uid), '');
-    assert.equal(after.files.get(uid)?.cpus, before.files.get(uid)?.cpus);
-  }
-  assert.deepEqual(after.files.get('b')?.assignments?.[0]?.why, ['The claim had these CPUs before.']);
-});
-
-test('ClaimService.prepare R3: a new claim leaves others the CPUs they had before a reboot, unless it needs them', async () => {
-  const earlier = new Map([
-    ['a', CpuSet.of(0, 8)],
-    ['gone', CpuSet.of(1, 9)],
-  ]);
-  const after = withClaims({ a: '2', big: '11', late: '2', new: '2' }, { earlier });
-  await after.prepare('new', 'a');
-  assert.deepEqual([after.files.get('new')?.cpus, after.files.get('a')?.cpus], ['2,10', '0,8']);
-  assert.equal(await after.prepareError('big'), '', 'with one of those');
-  await after.service.unprepare([referenceTo('big'), referenceTo('gone')]);
-  await after.prepare('late');
-  assert.equal(after.files.get('late')?.cpus, '1,9', 'nobody is waited for any more');
-});
-
-test('ClaimService.prepare R3: CPUs are kept for claims of before a reboot for ten minutes', async () => {
-  const after = withClaims({ early: '2', late: '2' }, { earlier: new Map([['a', CpuSet.of(0, 8)]]) });
-  after.passTime(599_000);
-  await after.prepare('early');
-  after.passTime(2_000);
-  await after.prepare('late');
-  assert.deepEqual([after.files.get('early')?.cpus, after.files.get('late')?.cpus], ['1,9', '0,8']);
-});
-
-test('readMetadataCpus R3: reads back what containers were told, and nothing of a damaged file', async () => {
-  const before = withClaims({ a: '4' });
-  before.objects.set(
-    'split',
-    allocatedClaim('split', [
-      { device: NUMA, cpus: '2', request: 'one', shareID: 's1' },
-      { device: NUMA, cpus: '1', request: 'two', shareID: 's2' },
-    ]),
-  );
-  await before.prepare('a', 'split');
-  const texts = [...before.metadata].flatMap(([uid, requests]) =>
-    requests.map((one) => formatDeviceMetadata('dra.cpu', { ...referenceTo(uid), podClaimName: undefined }, one)),
-  );
-  const files = ['', '{}', ...texts].flatMap((text) => parseDeviceMetadata(text) ?? []);
-  assert.deepEqual(
-    [...readMetadataCpus(files)].map(([uid, cpus]) => [uid, String(cpus)]),
-    ['a', 'split'].map((uid) => [uid, before.files.get(uid)?.cpus]),
-  );
-});
-
-test('ClaimService.prepare R3: chooses anew where the CPUs of the status cannot be had or are of another allocation', async () => {
-  const before = withClaims({ a: '4' });
-  await before.prepare('a');
-  const status = withStatus(before, 'a');
-  for (const change of ['taken', 'reserved', 'wrong', 'size', 'share'] as const) {
-    const after = withClaims({ first: '2' }, change === 'reserved' ? { reserved: CpuSet.of(0, 8) } : {});
-    if (change === 'taken') await after.prepare('first');
-    const device = status.status.devices[0];
-    assert.ok(device);
-    const cpuset = change === 'wrong' ? '0-' : change === 'size' ? '0-1,8' : device.data['cpuset'];
-    const devices = [
-      { ...device, data: { ...device.data, cpuset }, ...(change === 'share' ? { shareID: 'old' } : {}) },
-    ];
-    after.objects.set('a', { ...status, status: { ...status.status, devices } });
-    assert.equal(await after.prepareError('a'), '', change);
-    assert.equal(after.ledger.find('a')?.cpus.size, 4, change);
-    assert.match(after.files.get('a')?.assignments?.[0]?.why?.[0] ?? '', /^Why: best fit/, change);
-  }
 });
 
 test('ClaimService.unprepare P8: state is kept while the file cannot be removed; an unknown claim is done', async () => {
@@ -425,11 +336,11 @@ test('ClaimService.releaseAbandoned releases what the API server no longer has a
   fixture.objects.set('replaced', allocatedClaim('another', [{ device: NUMA, cpus: '1' }]));
   fixture.usesClaim = (uid) => uid === 'used';
   await fixture.service.releaseAbandoned();
-  assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
+  assert.deepEqual([...fixture.records.keys()].sort(), ['kept', 'used']);
   fixture.apiError = new Error('away');
   fixture.usesClaim = () => false;
   await fixture.service.releaseAbandoned();
-  assert.deepEqual([...fixture.files.keys()].sort(), ['kept', 'used']);
+  assert.deepEqual([...fixture.records.keys()].sort(), ['kept', 'used']);
 });
 
 test('ClaimService.releaseAbandoned keeps a claim that is prepared anew while the API server is asked for others', async () => {
@@ -447,7 +358,7 @@ test('ClaimService.releaseAbandoned keeps a claim that is prepared anew while th
   answers.shift()?.();
   await released;
   assert.ok(fixture.ledger.find('again'), 'it has its CPUs');
-  assert.ok(fixture.files.has('again'), 'and its file');
+  assert.ok(fixture.records.has('again'), 'and its file');
 });
 
 test('ClaimService.prepare decides anew for a new allocation, unless a container still has the CPUs of the earlier one', async () => {
@@ -462,22 +373,22 @@ test('ClaimService.prepare decides anew for a new allocation, unless a container
     await fixture.prepareError('a'),
     /a container still runs on CPUs 0-1,8-9 of an earlier allocation of it; delete the pod of that container/,
   );
-  assert.equal(fixture.files.get('a')?.cpus, '0-1,8-9');
+  assert.equal(fixture.records.get('a')?.claim.cpus.toString(), '0-1,8-9');
   fixture.usesClaim = () => false;
   assert.equal(await fixture.prepareError('a'), '');
-  assert.equal(fixture.files.get('a')?.cpus, '0,8');
+  assert.equal(fixture.records.get('a')?.claim.cpus.toString(), '0,8');
   assert.equal(fixture.ledger.taken.toString(), '0,8');
-  assert.equal(fixture.files.get('a')?.assignments?.[0]?.shareId, 's2');
+  assert.equal(fixture.records.get('a')?.claim.assignments[0]?.shareId, 's2');
   fixture.objects.set('a', allocatedClaim('a', [{ device: 'gpu-0', driver: 'gpu.example.com' }]));
   assert.deepEqual(await fixture.prepare('a'), [{ uid: 'a', devices: [] }]);
-  assert.deepEqual([fixture.files.size, fixture.ledger.taken.size], [0, 0]);
+  assert.deepEqual([fixture.records.size, fixture.ledger.taken.size], [0, 0]);
 });
 
 test('ClaimService records the policy and the reason in the claim’s file', async () => {
   const fixture = new ClaimFixture();
   fixture.objects.set('u1', allocatedClaim('u1', [{ device: 'cpudevnuma000', cpus: '2' }]));
   await fixture.prepare('u1');
-  const [assignment] = fixture.files.get('u1')?.assignments ?? [];
+  const [assignment] = fixture.records.get('u1')?.claim.assignments ?? [];
   assert.equal(assignment?.policy, 'packed');
   assert.match(assignment?.why?.[0] ?? '', /^Why: best fit/);
 });
@@ -488,7 +399,7 @@ test('ClaimService.prepare P3, T12: keeps whole cores where the node gives nothi
   fixture.objects.set('even', allocatedClaim('even', [{ device: 'cpudevnuma000', cpus: '4' }]));
   assert.match(await fixture.prepareError('odd'), /ask for a multiple of 2/);
   await fixture.prepare('even');
-  assert.equal(fixture.files.get('even')?.cpus, '0-1,8-9');
+  assert.equal(fixture.records.get('even')?.claim.cpus.toString(), '0-1,8-9');
 });
 
 test('ClaimService.prepare leaves sharedPoolMinCPUs to containers without a claim', async () => {
@@ -512,11 +423,11 @@ test('ClaimService.prepare R1: memory nodes and shared CPUs outlive the driver i
   const attributes = fixture.metadata.get('a')?.[0]?.devices[0]?.attributes ?? {};
   assert.deepEqual(attributes['dra.cpu/memoryNodeIDs'], { ints: [1] });
   assert.deepEqual(attributes['dra.cpu/sharedCPUs'], { bool: true });
-  const record = fixture.files.get('a');
+  const record = fixture.records.get('a');
   assert.ok(record);
-  assert.deepEqual([record.memoryNodes, record.sharedCPUs], ['1', true]);
+  assert.deepEqual([record.claim.memoryNodes?.toString(), record.claim.sharesPool], ['1', true]);
   const next = new Ledger({ allocatable: topology.online, reserved: CpuSet.empty });
-  recoverClaims({ records: [parseClaimSpec(formatClaimSpec(record), 'a')], damaged: [] }, next, silentLog);
+  next.adopt(parseClaimRecord(formatClaimRecord(record), 'a').claim);
   assert.equal(next.find('a')?.sharesPool, true);
   assert.deepEqual(next.find('a'), fixture.ledger.find('a'));
 });

@@ -1,18 +1,18 @@
-import { type MetadataClaim, metadataCdiDeviceId } from '../records/device-metadata.ts';
-import { type ClaimRecord, claimCdiDeviceId, isUsableUid } from '../records/cdi-spec.ts';
 import { type AllocatedDevice, type Claim, type ClaimReference, describeClaim, parseClaim } from '../claims/claim.ts';
 import { ClaimError } from '../claims/claim-error.ts';
-import { readClaimPods } from '../claims/claim-object.ts';
-import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
-import type { CpuSet } from '../cpuset/cpu-set.ts';
+import { areSameUsers, readClaimPods, readClaimUsers, readNewUsers } from '../claims/claim-object.ts';
+import { chooseCpus } from '../claims/choose-cpus.ts';
+import { confirmClaim, isSameAllocation } from '../claims/confirm-claim.ts';
+import type { Ledger } from '../claims/ledger.ts';
+import type { ClaimOwner, PreparedClaim } from '../claims/prepared-claim.ts';
+import type { Machine } from '../devices/machine.ts';
+import { boundedMap } from '../lib/bounded-map.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { errorText } from '../lib/log.ts';
+import { claimCdiDeviceId, isUsableUid } from '../records/cdi-spec.ts';
+import { metadataCdiDeviceId } from '../records/device-metadata.ts';
+import { isSafeName } from '../records/safe-name.ts';
 import type { ClaimEvent } from './claim-events.ts';
-import { toRecord } from '../records/claim-record.ts';
-import { decideCpus } from './decide-cpus.ts';
-import { type DescribedRequest, describeDevices } from './describe-devices.ts';
-import { AwaitedClaims, readEarlierCpus } from './earlier-cpus.ts';
-import type { Machine } from '../devices/machine.ts';
 import { ReleaseWaiter } from './release-waiter.ts';
 
 /** A device as the kubelet is told of it (k8s.io/kubelet dra v1, Device). */
@@ -32,6 +32,18 @@ export type PrepareOutcome =
 /** The answer for one claim of an Unprepare call. */
 export type UnprepareOutcome = { readonly uid: string; readonly error?: string };
 
+/** Where claims are remembered (records/claim-store.ts). */
+export interface ClaimRecords {
+  exclusively<T>(uid: string, task: () => Promise<T>): Promise<T>;
+  /** Records a claim durably, then writes the files that follow from it. */
+  write(record: { readonly claim: PreparedClaim; readonly owner: ClaimOwner | undefined }): Promise<void>;
+  /** Records a claim durably; the files that follow from it stay as they are. */
+  writeRecord(record: { readonly claim: PreparedClaim; readonly owner: ClaimOwner | undefined }): Promise<void>;
+  /** Sees that all files of a claim are there, the record included. */
+  restore(record: { readonly claim: PreparedClaim; readonly owner: ClaimOwner | undefined }): Promise<void>;
+  remove(uid: string): Promise<void>;
+}
+
 /** What the claim service needs of the world. */
 export interface ClaimServicePorts {
   /** The node as it is now. */
@@ -41,26 +53,22 @@ export interface ClaimServicePorts {
    * claim that is known, which can be answered without it.
    */
   readonly fetchClaim: (reference: ClaimReference, options?: { readonly isKnown?: boolean }) => Promise<unknown>;
-  /** The durable form of a prepared claim. */
-  readonly specs: { write(record: ClaimRecord): Promise<void>; remove(uid: string): Promise<void> };
-  /** What the claim's containers are told of their devices. */
-  readonly metadata: {
-    write(claim: MetadataClaim, requests: readonly DescribedRequest[]): Promise<void>;
-    remove(claim: ClaimReference): Promise<void>;
-  };
+  readonly records: ClaimRecords;
   /**
    * Resolves when containers are pinned, that is when the runtime's state is known, or with the reason why not when that
-   * takes too long. A claim that nobody has seen before waits for it: its container would start unpinned, and a running container
-   * might hold the very CPUs it would get.
+   * takes too long. A new claim waits for it: its container would start unpinned, and a running container might hold the very CPUs
+   * it would get.
    */
   readonly whenPinning: () => Promise<string | undefined>;
-  /** CPUs that claims without a spec file had before, by UID, as far as files tell that outlive a reboot. */
-  readonly earlier?: ReadonlyMap<string, CpuSet>;
+  /** Resolves when the updates of containers that are on their way to the runtime now have arrived. */
+  readonly whenUpdatesArrived: () => Promise<void>;
   /** Whether a container that the runtime has has the claim's CPUs, or may turn out to. */
   readonly usesClaim: (uid: string) => boolean;
-  /** Told what became of each claim, after the fact. */
+  /** A container with the claim's CPUs of which a process lives, as messages name it; undefined when there is none. */
+  readonly findRunning: (uid: string) => Promise<string | undefined>;
+  /** Called with what became of each claim, after the fact. */
   readonly observe: (event: ClaimEvent) => void;
-  /** Called once per call, after claims got or gave back CPUs. */
+  /** Called once per call, after claims got or released CPUs. */
   readonly onChange: () => void;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
@@ -69,11 +77,17 @@ export interface ClaimServicePorts {
 }
 
 /**
- * How long a claim waits for CPUs that the API server no longer shows as allocated to their holder, in milliseconds. The
+ * How long a call waits for CPUs that the API server no longer shows as allocated to their holder, in milliseconds. The
  * scheduler gives the CPUs of a pod deleted by force away some 2 s before the kubelet unprepares its claim, and a kubelet
  * (1.37) that is refused asks again only after 60 to 90 s; its call may take 45 s.
  */
 const RELEASE_TIMEOUT_MS = 10_000;
+
+/** What a message shows of a UID that is not one. */
+const UID_SHOWN_MAX = 64;
+
+/** Claims of a call that are worked on at once; between two of them hooks are answered. */
+const CLAIMS_AT_ONCE = 16;
 
 /** The part of an allocated device that the kubelet's answer repeats. */
 type AnsweredDevice = Pick<AllocatedDevice, 'request' | 'pool' | 'device' | 'shareId'>;
@@ -92,40 +106,29 @@ function toPreparedDevice(
   };
 }
 
-/**
- * Whether a prepared claim was prepared for the allocation that the API server shows now; one from another driver's files does
- * not tell, and is taken for it.
- */
-function isSameAllocation(prepared: PreparedClaim, claim: Claim): boolean {
-  if (prepared.assignments.length === 0) return true;
-  const key = ({ request, pool, device, shareId }: AnsweredDevice) => [request, pool, device, shareId ?? ''].join(' ');
-  const [was, is] = [prepared.assignments.map(key).sort(), claim.devices.map(key).sort()];
-  return was.length === is.length && was.every((device, index) => device === is[index]);
-}
-
-/** One entry a claim, whatever the caller repeats. */
+/** One entry per claim, whatever the caller repeats. */
 function distinct(references: readonly ClaimReference[]): ClaimReference[] {
   return [...new Map(references.map((reference) => [reference.uid, reference])).values()];
 }
 
 /**
  * Prepares and unprepares claims. Claims are fetched side by side and decided one at a time, because choosing and reserving
- * happen in one synchronous step; their files are written side by side. Both calls are idempotent, and one claim's failure is
- * its own.
+ * happen in one synchronous step; their files are written side by side. Both calls are idempotent, and one claim's failure does not
+ * concern the others.
  */
 export class ClaimService {
   readonly #ledger: Ledger;
   readonly #ports: ClaimServicePorts;
-  readonly #perClaim = new KeyedQueue();
   readonly #releases: ReleaseWaiter;
-  readonly #awaited: AwaitedClaims;
+  /** Calls on one claim end in the order in which they came. */
+  readonly #calls = new KeyedQueue();
   #isClosed = false;
 
   constructor(ledger: Ledger, ports: ClaimServicePorts) {
     this.#ledger = ledger;
     this.#ports = ports;
-    this.#releases = new ReleaseWaiter(ledger, ports, RELEASE_TIMEOUT_MS);
-    this.#awaited = new AwaitedClaims(ports.earlier ?? new Map(), ports.now());
+    const onGone = (claims: readonly PreparedClaim[]) => void this.#releaseIdle(claims);
+    this.#releases = new ReleaseWaiter(ledger, { ...ports, onGone });
   }
 
   /**
@@ -139,49 +142,18 @@ export class ClaimService {
 
   /** Answers with exactly one entry per claim. */
   async prepare(references: readonly ClaimReference[]): Promise<PrepareOutcome[]> {
-    const { now, observe } = this.#ports;
-    const startMs = now();
-    const outcomes = await Promise.all(
-      distinct(references).map(async (reference): Promise<PrepareOutcome> => {
-        const { uid } = reference;
-        let fetched: unknown;
-        try {
-          // Fetched in the claim's turn, so that calls on one claim end in the order in which they came.
-          const devices = await this.#perClaim.run(uid, async () => {
-            const [fetch] = await Promise.allSettled([this.#fetch(reference)]);
-            if (fetch.status === 'fulfilled') fetched = fetch.value;
-            return await this.#prepareOne(reference, fetch, startMs);
-          });
-          return { uid, devices };
-        } catch (error) {
-          observe({
-            kind: 'prepare-failed',
-            reference,
-            pods: readClaimPods(fetched),
-            error,
-            durationMs: now() - startMs,
-          });
-          return { uid, error: errorText(error) };
-        }
-      }),
+    const startMs = this.#ports.now();
+    const outcomes = await boundedMap(distinct(references), CLAIMS_AT_ONCE, (reference) =>
+      this.#calls.run(reference.uid, () => this.#prepareOne(reference, startMs)),
     );
     this.#ports.onChange();
     return outcomes;
   }
 
-  /** Answers with exactly one entry per claim; a claim nobody prepared is done already. */
+  /** Answers with exactly one entry per claim; a claim that was never prepared is done already. */
   async unprepare(references: readonly ClaimReference[]): Promise<UnprepareOutcome[]> {
-    const outcomes = await Promise.all(
-      distinct(references).map(async (reference): Promise<UnprepareOutcome> => {
-        const { uid } = reference;
-        try {
-          await this.#perClaim.run(uid, () => this.#unprepareOne(reference));
-          return { uid };
-        } catch (error) {
-          this.#ports.observe({ kind: 'unprepare-failed', reference, error });
-          return { uid, error: errorText(error) };
-        }
-      }),
+    const outcomes = await boundedMap(distinct(references), CLAIMS_AT_ONCE, (reference) =>
+      this.#calls.run(reference.uid, () => this.#unprepareOne(reference)),
     );
     this.#ports.onChange();
     return outcomes;
@@ -192,92 +164,116 @@ export class ClaimService {
    * because it was away when the pod was deleted. Claims that cannot be asked for are kept.
    */
   async releaseAbandoned(): Promise<void> {
-    const { usesClaim, observe, onChange } = this.#ports;
-    const idle = this.#ledger.claims.filter(({ uid }) => !usesClaim(uid));
-    const gone = await this.#releases.findGone(idle);
-    if (gone.length === 0) return;
-    await Promise.all(
-      gone.map(async (claim) => {
+    const idle = this.#ledger.claims.filter(({ uid }) => !this.#ports.usesClaim(uid));
+    await this.#releaseIdle(await this.#releases.findGone(idle));
+  }
+
+  async #prepareOne(reference: ClaimReference, startMs: number): Promise<PrepareOutcome> {
+    const { uid } = reference;
+    const { now, observe, records } = this.#ports;
+    let object: unknown;
+    try {
+      this.#checkReference(reference);
+      // Before the claim's turn: the runtime's state may depend on the adoption of this very claim.
+      if (!this.#ledger.find(uid)) await this.#checkPinning(reference);
+      const devices = await records.exclusively(uid, async () => {
         try {
-          await this.#perClaim.run(claim.uid, () => this.#releaseIfAbandoned(claim));
+          object = await this.#ports.fetchClaim(reference, { isKnown: this.#ledger.find(uid) !== undefined });
         } catch (error) {
-          observe({ kind: 'unprepare-failed', reference: claim, error });
+          return this.#answerWithoutApi(reference, error);
         }
-      }),
-    );
-    onChange();
-  }
-
-  /** Asks again in the claim's turn: while others were asked for it may have been allocated and prepared anew. */
-  async #releaseIfAbandoned(claim: PreparedClaim): Promise<void> {
-    const { length } = await this.#releases.findGone([claim]);
-    if (length > 0 && this.#ledger.find(claim.uid) === claim && !this.#ports.usesClaim(claim.uid))
-      await this.#unprepareOne(claim);
-  }
-
-  async #fetch(reference: ClaimReference): Promise<unknown> {
-    if (!isUsableUid(reference.uid)) {
-      throw new ClaimError(
-        'MalformedClaim',
-        `Cannot prepare claim ${describeClaim(reference)}: ${JSON.stringify(reference.uid)} is no UID; want letters, digits, dots and dashes`,
-      );
+        return await this.#prepareFetched(reference, object, startMs);
+      });
+      return { uid, devices };
+    } catch (error) {
+      observe({
+        kind: 'prepare-failed',
+        reference,
+        pods: readClaimPods(object),
+        error,
+        durationMs: now() - startMs,
+      });
+      return { uid, error: errorText(error) };
     }
-    return await this.#ports.fetchClaim(reference, { isKnown: this.#ledger.find(reference.uid) !== undefined });
   }
 
-  async #prepareOne(
-    reference: ClaimReference,
-    fetched: PromiseSettledResult<unknown>,
-    startMs: number,
-  ): Promise<PreparedDevice[]> {
-    const known = this.#ledger.find(reference.uid);
-    if (fetched.status === 'rejected') return this.#answerWithoutApi(reference, known, fetched.reason);
-    if (fetched.value === undefined) {
+  async #prepareFetched(reference: ClaimReference, object: unknown, startMs: number): Promise<PreparedDevice[]> {
+    if (object === undefined) {
       throw new ClaimError(
         'ClaimNotFound',
         `Cannot prepare claim ${describeClaim(reference)}: the API server has no such claim; it was deleted while the pod started`,
       );
     }
-    const claim = parseClaim(fetched.value, reference, this.#ports.machine().driverName);
-    if (claim.devices.length === 0 && !known) return [];
-    if (!known || !isSameAllocation(known, claim)) await this.#checkPinning(claim);
-    this.#checkOpen('prepare', claim);
-    // Asked again: the claim may have been adopted from a running container meanwhile.
-    const found = this.#ledger.find(claim.uid);
-    if (found && !isSameAllocation(found, claim)) await this.#endEarlierAllocation(found, claim);
+    const claim = parseClaim(object, reference, this.#ports.machine().driverName);
+    const known = await this.#findPrepared(claim, object);
     if (claim.devices.length === 0) return [];
-    const adopted = this.#ledger.find(claim.uid);
-    const told = readEarlierCpus(fetched.value, claim, this.#ports.machine().driverName);
-    const earlier = told ?? this.#awaited.cpusOf(claim.uid);
-    const prepared = adopted ?? (await this.#releases.retry(() => this.#decide(claim, earlier)));
-    const isNew = adopted === undefined;
-    await this.#record(prepared, { isNew, podClaimName: claim.podClaimName });
-    // The next driver may have read the files before these were there.
+    const prepared = known ?? (await this.#decideInTime(claim, object, startMs));
+    await this.#record(prepared, known);
+    // An update that was decided before could put another container onto these CPUs after this claim's container has started.
+    if (!known) await this.#ports.whenUpdatesArrived();
+    // The next driver may have read the records before this one was there.
     this.#checkOpen('prepare', claim);
     const durationMs = this.#ports.now() - startMs;
-    this.#ports.observe({ kind: 'prepared', claim: prepared, pods: readClaimPods(fetched.value), isNew, durationMs });
+    this.#ports.observe({ kind: 'prepared', claim: prepared, pods: readClaimPods(object), isNew: !known, durationMs });
     return this.#answer(prepared, claim.devices);
   }
 
-  /** A claim prepared before is answered from the ledger while the API server is away. */
-  async #answerWithoutApi(
-    reference: ClaimReference,
-    known: PreparedClaim | undefined,
-    reason: unknown,
-  ): Promise<PreparedDevice[]> {
+  /** The claim as it was prepared for its present allocation, with its present users. An earlier allocation of it is ended. */
+  async #findPrepared(claim: Claim, object: unknown): Promise<PreparedClaim | undefined> {
+    this.#checkOpen('prepare', claim);
+    const known = this.#ledger.find(claim.uid);
+    if (!known) return undefined;
+    const confirmed = this.#confirm(known, claim, object);
+    if (confirmed && isSameAllocation(confirmed.assignments, claim.devices)) return confirmed;
+    await this.#endEarlierAllocation(known, claim);
+    return undefined;
+  }
+
+  /** Completes a claim that another driver prepared; undefined when its CPUs are not those of its allocation. */
+  #confirm(known: PreparedClaim, claim: Claim, object: unknown): PreparedClaim | undefined {
+    if (known.users) return { ...known, users: readNewUsers(known.users, object) };
+    try {
+      return confirmClaim(known, claim, object, this.#ports.machine());
+    } catch (error) {
+      if (error instanceof ClaimError) return undefined;
+      throw error;
+    }
+  }
+
+  /** A claim prepared before is answered from memory while the API server is away. */
+  async #answerWithoutApi(reference: ClaimReference, reason: unknown): Promise<PreparedDevice[]> {
     if (reason instanceof ClaimError) throw reason;
+    const known = this.#ledger.find(reference.uid);
     if (!known || known.assignments.length === 0) {
       throw new ClaimError(
         'ApiUnavailable',
         `Cannot prepare claim ${describeClaim(reference)}: the API server could not be asked for it: ${errorText(reason)}`,
       );
     }
+    this.#checkOpen('prepare', reference);
+    await this.#ports.records.restore({ claim: known, owner: this.#ledger.ownerOf(known.uid) });
     return this.#answer(known, known.assignments);
   }
 
   #answer({ uid, cpus }: PreparedClaim, devices: readonly AnsweredDevice[]): PreparedDevice[] {
     const { driverName } = this.#ports.machine();
     return devices.map((device) => toPreparedDevice({ uid, driverName, hasCpus: !cpus.isEmpty }, device));
+  }
+
+  #checkReference(reference: ClaimReference): void {
+    const { uid, namespace, name } = reference;
+    if (!isUsableUid(uid)) {
+      throw new ClaimError(
+        'MalformedClaim',
+        `Cannot prepare claim ${describeClaim(reference)}: invalid UID ${JSON.stringify(uid.slice(0, UID_SHOWN_MAX))}; want ` +
+          'letters, digits, dots and dashes',
+      );
+    }
+    if ([namespace, name].every(isSafeName)) return;
+    throw new ClaimError(
+      'MalformedClaim',
+      `Cannot prepare claim ${JSON.stringify(describeClaim(reference))}: its namespace and name are not names of Kubernetes objects`,
+    );
   }
 
   #checkOpen(verb: 'prepare' | 'unprepare', claim: ClaimReference): void {
@@ -289,7 +285,7 @@ export class ClaimService {
     );
   }
 
-  async #checkPinning(claim: Claim): Promise<void> {
+  async #checkPinning(claim: ClaimReference): Promise<void> {
     const reason = await this.#ports.whenPinning();
     if (reason === undefined) return;
     throw new ClaimError(
@@ -298,19 +294,22 @@ export class ClaimService {
     );
   }
 
-  /**
-   * Decides on a new claim and reserves in one synchronous step: nobody else can take the CPUs in between. `earlier` are the CPUs
-   * that it had before the node was started anew.
-   */
-  #decide(claim: Claim, earlier: CpuSet | undefined): PreparedClaim {
+  /** Decides on a new claim; CPUs that are about to be released are waited for, until the call's time is up. */
+  async #decideInTime(claim: Claim, object: unknown, startMs: number): Promise<PreparedClaim> {
+    await this.#checkPinning(claim);
+    return await this.#releases.retry(() => this.#decide(claim, object), startMs + RELEASE_TIMEOUT_MS);
+  }
+
+  /** Decides and reserves in one synchronous step: no other claim can take the CPUs in between. */
+  #decide(claim: Claim, object: unknown): PreparedClaim {
     this.#checkOpen('prepare', claim);
     const { topology, devices, pool } = this.#ports.machine();
     const { free } = this.#ledger;
-    const describeHolders = (cpus: CpuSet) => this.#ledger.describeHolders(cpus);
-    const others = this.#awaited.awaitedBeside(claim.uid, this.#ports.now());
-    const prepared = decideCpus(claim, { topology, devices, pool, free, describeHolders }, { own: earlier, others });
+    const describeHolders = (cpus: PreparedClaim['cpus']) => this.#ledger.describeHolders(cpus);
+    const chosen = chooseCpus(claim, { topology, devices, pool, free, describeHolders });
+    const { podClaimName } = claim;
+    const prepared = { ...chosen, users: readClaimUsers(object), ...(podClaimName !== undefined && { podClaimName }) };
     this.#ledger.reserve(prepared);
-    this.#awaited.forget(claim.uid);
     return prepared;
   }
 
@@ -319,7 +318,7 @@ export class ClaimService {
    * only a container that still runs on its CPUs keeps them.
    */
   async #endEarlierAllocation(prepared: PreparedClaim, claim: Claim): Promise<void> {
-    if (!this.#ports.usesClaim(claim.uid)) return this.#unprepareOne(prepared);
+    if (!this.#ports.usesClaim(claim.uid)) return this.#releaseFiles(prepared);
     throw new ClaimError(
       'Conflict',
       `Cannot prepare claim ${describeClaim(claim)}: a container still runs on CPUs ${prepared.cpus} of an earlier allocation ` +
@@ -327,45 +326,67 @@ export class ClaimService {
     );
   }
 
-  /** Writes the claim's files side by side. A new claim that cannot be recorded gives its CPUs back, as soon as no file has them. */
-  async #record(
-    prepared: PreparedClaim,
-    { isNew, podClaimName }: { isNew: boolean; podClaimName: string | undefined },
-  ): Promise<void> {
-    const { metadata, specs, machine } = this.#ports;
-    const { uid, assignments, cpus } = prepared;
-    const [spec, described] = await Promise.allSettled([
-      cpus.isEmpty ? undefined : specs.write(toRecord(prepared)),
-      assignments.length === 0
-        ? undefined
-        : metadata.write({ ...prepared, podClaimName }, describeDevices(prepared, machine())),
-    ]);
-    const failed = [spec, described].find((result) => result.status === 'rejected');
-    if (!failed) return;
-    if (isNew) {
-      // CPUs that a file may still give to a container after a restart are not free: the file goes first, for a write that failed
-      // may have left one. While it cannot be removed the claim keeps its CPUs, until it is prepared again or unprepared.
-      const isRemoved = await specs.remove(uid).then(
-        () => true,
-        () => false,
-      );
-      if (isRemoved) this.#release(uid);
+  /**
+   * Records a claim. Of one that is `known` only what has changed is written, and what follows from its record.
+   * @throws ClaimError; a new claim that cannot be recorded has released its CPUs, as soon as no file has them.
+   */
+  async #record(prepared: PreparedClaim, known: PreparedClaim | undefined): Promise<void> {
+    const { records } = this.#ports;
+    const { uid } = prepared;
+    const before = this.#ledger.find(uid);
+    const isUnchanged = known?.users && before?.users && areSameUsers(before.users, known.users);
+    if (known && !isUnchanged) this.#ledger.update(known);
+    const claim = isUnchanged ? before : prepared;
+    try {
+      await records.restore({ claim, owner: this.#ledger.ownerOf(uid) });
+    } catch (error) {
+      if (!known) await this.#takeBack(uid);
+      throw toRecordError(prepared, error);
     }
-    throw new ClaimError(
-      'NotRecorded',
-      `Cannot prepare claim ${describeClaim(prepared)}: its files cannot be written: ${errorText(failed.reason)}`,
-    );
   }
 
-  /** File first: CPUs are free only when no file can give them to a container any more. */
-  async #unprepareOne(reference: ClaimReference): Promise<void> {
-    if (!isUsableUid(reference.uid)) return;
+  /**
+   * Releases a claim whose record failed. The file goes first, for a write that failed may have left one: CPUs that a file may still
+   * give to a container after a restart are not free. While it cannot be removed the claim keeps its CPUs.
+   */
+  async #takeBack(uid: string): Promise<void> {
+    try {
+      await this.#ports.records.remove(uid);
+      this.#release(uid);
+    } catch {
+      // It is prepared again or unprepared later.
+    }
+  }
+
+  async #unprepareOne(reference: ClaimReference): Promise<UnprepareOutcome> {
+    const { uid } = reference;
+    try {
+      if (isUsableUid(uid)) await this.#ports.records.exclusively(uid, () => this.#unprepareInTurn(reference));
+      return { uid };
+    } catch (error) {
+      this.#ports.observe({ kind: 'unprepare-failed', reference, error });
+      return { uid, error: errorText(error) };
+    }
+  }
+
+  async #unprepareInTurn(reference: ClaimReference): Promise<void> {
+    const claim = this.#ledger.find(reference.uid);
+    const running = claim && (await this.#ports.findRunning(claim.uid));
+    if (running !== undefined) {
+      throw new ClaimError(
+        'ClaimInUse',
+        `Cannot unprepare claim ${describeClaim(reference)}: container ${running} still runs on its CPUs ${claim?.cpus}; ` +
+          'end the container, the kubelet then tries again',
+      );
+    }
+    await this.#releaseFiles(reference);
+  }
+
+  /** Files first: CPUs are free only when no file can give them to a container any more. */
+  async #releaseFiles(reference: ClaimReference): Promise<void> {
     this.#checkOpen('unprepare', reference);
-    await this.#ports.specs.remove(reference.uid);
-    await this.#ports.metadata.remove(reference);
-    this.#awaited.forget(reference.uid);
-    const released = this.#release(reference.uid);
-    this.#ports.observe({ kind: 'unprepared', reference, released });
+    await this.#ports.records.remove(reference.uid);
+    this.#ports.observe({ kind: 'unprepared', reference, released: this.#release(reference.uid) });
   }
 
   #release(uid: string): PreparedClaim | undefined {
@@ -373,4 +394,35 @@ export class ClaimService {
     if (released) this.#releases.notify();
     return released;
   }
+
+  /** Releases claims that are gone, but for those that a container uses. */
+  async #releaseIdle(gone: readonly PreparedClaim[]): Promise<void> {
+    const { records, usesClaim, observe, onChange } = this.#ports;
+    const idle = gone.filter(({ uid }) => !usesClaim(uid));
+    if (idle.length === 0) return;
+    await boundedMap(idle, CLAIMS_AT_ONCE, async (claim) => {
+      try {
+        await records.exclusively(claim.uid, () => this.#releaseIfAbandoned(claim));
+      } catch (error) {
+        observe({ kind: 'unprepare-failed', reference: claim, error });
+      }
+    });
+    onChange();
+  }
+
+  /** Asks again in the claim's turn: meanwhile it may have been allocated and prepared again. */
+  async #releaseIfAbandoned(claim: PreparedClaim): Promise<void> {
+    const { length } = await this.#releases.findGone([claim]);
+    const isPrepared = this.#ledger.find(claim.uid)?.cpus === claim.cpus;
+    if (length > 0 && isPrepared && !this.#ports.usesClaim(claim.uid)) await this.#releaseFiles(claim);
+  }
+}
+
+function toRecordError(claim: ClaimReference, error: unknown): ClaimError {
+  const isLost = (error as { code?: unknown }).code === 'DriverLeft';
+  return new ClaimError(
+    isLost ? 'DriverLeft' : 'NotRecorded',
+    `Cannot prepare claim ${describeClaim(claim)}: ${isLost ? '' : 'its files cannot be written: '}${errorText(error)}`,
+    { cause: error },
+  );
 }

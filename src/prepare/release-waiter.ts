@@ -1,9 +1,11 @@
 import type { ClaimReference } from '../claims/claim.ts';
-import { readClaimPools } from '../claims/claim-object.ts';
 import { ClaimError, type ClaimErrorCode } from '../claims/claim-error.ts';
-import type { Ledger, PreparedClaim } from '../claims/ledger.ts';
-import { asObject } from '../lib/json.ts';
+import { readClaimPools } from '../claims/claim-object.ts';
+import type { Ledger } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { Machine } from '../devices/machine.ts';
+import { boundedMap } from '../lib/bounded-map.ts';
+import { asObject } from '../lib/json.ts';
 
 /** Failures that more free CPUs can mend. */
 const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([
@@ -13,12 +15,20 @@ const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([
   'SharedPoolEmpty',
 ]);
 
+/** Claims that the API server is asked for at once. */
+const FETCHES_AT_ONCE = 8;
+
+/** How long the answers about all claims serve every claim that waits, in milliseconds. */
+const LOOK_VALID_MS = 500;
+
 /** What waiting needs of the world; part of the claim service's ports. */
 interface ReleaseWaiterPorts {
   readonly machine: () => Pick<Machine, 'driverName' | 'pool'>;
   readonly fetchClaim: (reference: ClaimReference) => Promise<unknown>;
   readonly now: () => number;
   readonly sleep: (delayMs: number) => Promise<void>;
+  /** Claims that are gone were found: those that no container uses may be released at once. */
+  readonly onGone: (claims: readonly PreparedClaim[]) => void;
 }
 
 /** Whether an API object is another incarnation of a claim, or the claim without devices of this node. */
@@ -35,16 +45,16 @@ function isNoLongerAllocated(
 export class ReleaseWaiter {
   readonly #ledger: Ledger;
   readonly #ports: ReleaseWaiterPorts;
-  readonly #timeoutMs: number;
   readonly #waiting = new Set<() => void>();
+  /** The last look at all claims, shared by all that wait. */
+  #look: { readonly sinceMs: number; readonly gone: Promise<PreparedClaim[]> } | undefined;
 
-  constructor(ledger: Ledger, ports: ReleaseWaiterPorts, timeoutMs: number) {
+  constructor(ledger: Ledger, ports: ReleaseWaiterPorts) {
     this.#ledger = ledger;
     this.#ports = ports;
-    this.#timeoutMs = timeoutMs;
   }
 
-  /** A claim gave its CPUs back: whoever waits tries again. */
+  /** A claim released its CPUs: every claim that waits tries again. */
   notify(): void {
     for (const wake of this.#waiting) wake();
   }
@@ -55,19 +65,21 @@ export class ReleaseWaiter {
    */
   async findGone(list: readonly PreparedClaim[]): Promise<PreparedClaim[]> {
     const claims = list.filter(({ assignments }) => assignments.length > 0);
-    const answers = await Promise.allSettled(claims.map((claim) => this.#ports.fetchClaim(claim)));
-    return claims.filter((claim, index) => {
-      const answer = answers[index];
-      return answer?.status === 'fulfilled' && isNoLongerAllocated(answer.value, claim, this.#ports.machine());
+    const found = await boundedMap(claims, FETCHES_AT_ONCE, async (claim) => {
+      try {
+        return isNoLongerAllocated(await this.#ports.fetchClaim(claim), claim, this.#ports.machine());
+      } catch {
+        return false;
+      }
     });
+    return claims.filter((_, index) => found[index]);
   }
 
   /**
-   * Tries until it works, for as long as a claim holds CPUs that it is about to give back.
+   * Tries until it works, for as long as a claim holds CPUs that it is about to release, and no longer than until `deadlineMs`.
    * @throws what `decide` threw last.
    */
-  async retry<T>(decide: () => T): Promise<T> {
-    const deadlineMs = this.#ports.now() + this.#timeoutMs;
+  async retry<T>(decide: () => T, deadlineMs: number): Promise<T> {
     for (;;) {
       try {
         return decide();
@@ -89,12 +101,25 @@ export class ReleaseWaiter {
     };
     this.#waiting.add(wake);
     try {
-      const gone = await this.findGone(this.#ledger.claims);
-      if (gone.length === 0 && !isReleased) return false;
-      await Promise.race([release, this.#ports.sleep(timeoutMs)]);
+      const timeout = this.#ports.sleep(timeoutMs);
+      // An API server that does not answer is not waited for longer than a release.
+      const gone = await Promise.race([this.#lookForGone(), release, timeout]);
+      if (isReleased) return true;
+      if (gone === undefined || gone.length === 0) return false;
+      await Promise.race([release, timeout]);
+      return true;
     } finally {
       this.#waiting.delete(wake);
     }
-    return true;
+  }
+
+  #lookForGone(): Promise<PreparedClaim[]> {
+    const nowMs = this.#ports.now();
+    if (!this.#look || nowMs - this.#look.sinceMs > LOOK_VALID_MS) {
+      const gone = this.findGone(this.#ledger.claims);
+      this.#look = { sinceMs: nowMs, gone };
+      void gone.then((claims) => claims.length > 0 && this.#ports.onGone(claims));
+    }
+    return this.#look.gone;
   }
 }

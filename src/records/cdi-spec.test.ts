@@ -77,8 +77,8 @@ test('parseClaimSpec R4: says what is wrong with a damaged file', () => {
     JSON.stringify({ ...JSON.parse(good), annotations: { 'dra.cpu/record': JSON.stringify(value) } });
   const withCpus = (list: string) => good.replace(/(DRA_CPUSET_[^=]*=)[^"]*/, `$1${list}`);
   const cases: [string, string, string][] = [
-    ['', 'Damaged', 'no JSON (empty)'],
-    [good.slice(0, 40), 'Damaged', 'no JSON'],
+    ['', 'Damaged', 'not valid JSON (empty)'],
+    [good.slice(0, 40), 'Damaged', 'not valid JSON'],
     ['null', 'Damaged', 'kind is undefined'],
     [good.replace('dra.k8s.io/cpu', 'vendor.com/gpu'), 'Damaged', 'kind is "vendor.com/gpu"'],
     [good.replace(`"claim-${uid}"`, '"claim-other"'), 'Damaged', 'no device'],

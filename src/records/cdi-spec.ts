@@ -1,4 +1,7 @@
+import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
+import type { Assignment, PreparedClaim } from '../claims/prepared-claim.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { CodedError } from '../lib/coded-error.ts';
 import { asList, asObject } from '../lib/json.ts';
 
 /** CDI kind under which claims appear to the container runtime. */
@@ -10,11 +13,10 @@ const RECORD_VERSION = 1;
 
 const FILE_PREFIX = 'dra.k8s.io-cpu_claim-';
 const FILE_SUFFIX = '.json';
-const ENV_PREFIX = 'DRA_CPUSET_';
 const RECORD_ANNOTATION = 'dra.cpu/record';
 
-/** What one file keeps of a claim: enough to answer the kubelet and the runtime again after a restart. */
-export interface ClaimRecord {
+/** What a claim's CDI spec says of it. Release 0.1.0 had no other memory of a claim. */
+export interface ClaimSpec {
   readonly uid: string;
   /** Linux CPU list of all the claim's CPUs. */
   readonly cpus: string;
@@ -37,10 +39,9 @@ export interface ClaimRecord {
   readonly sharedCPUs?: boolean;
 }
 
-/** Why a file with one of our names is no claim of ours. */
-export class CdiSpecError extends Error {
+/** A file with the name of a claim's spec that is not one. */
+export class CdiSpecError extends CodedError<'Damaged'> {
   override readonly name = 'CdiSpecError';
-  readonly code = 'Damaged';
 }
 
 /** Claim UIDs become file names and CDI device names, so only what both allow (CDI specification, device names). */
@@ -51,6 +52,13 @@ export function isUsableUid(uid: string): boolean {
 /** File name of a claim's spec, as the reference driver names it. */
 export function claimSpecFileName(uid: string): string {
   return `${FILE_PREFIX}${uid}${FILE_SUFFIX}`;
+}
+
+/** What the claim of a CDI device is; undefined when the device is not one of a claim. */
+export function parseClaimCdiDeviceId(name: string): string | undefined {
+  const prefix = `${CDI_KIND}=claim-`;
+  const uid = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+  return isUsableUid(uid) ? uid : undefined;
 }
 
 /** The claim UID in a file name, or undefined when the file is not ours. */
@@ -66,16 +74,16 @@ export function claimCdiDeviceId(uid: string): string {
 }
 
 /**
- * The text of a claim's CDI spec: one device that injects `DRA_CPUSET_<uid>`. What a restart needs besides stands in an
- * annotation, which runtimes ignore (CDI specification 0.6.0).
+ * The text of a claim's CDI spec: one device that injects `DRA_CPUSET_<uid>`. What release 0.1.0 needs to know of the claim after a
+ * rollback is in an annotation, which runtimes ignore (CDI specification 0.6.0).
  */
-export function formatClaimSpec(record: ClaimRecord): string {
+export function formatClaimSpec(record: ClaimSpec): string {
   const { uid, cpus, ...rest } = record;
   const spec = {
     cdiVersion: CDI_VERSION,
     kind: CDI_KIND,
     annotations: { [RECORD_ANNOTATION]: JSON.stringify({ version: RECORD_VERSION, ...rest }) },
-    devices: [{ name: `claim-${uid}`, containerEdits: { env: [`${ENV_PREFIX}${uid}=${cpus}`] } }],
+    devices: [{ name: `claim-${uid}`, containerEdits: { env: [`${CPUSET_ENV_PREFIX}${uid}=${cpus}`] } }],
   };
   return `${JSON.stringify(spec, undefined, 2)}\n`;
 }
@@ -85,7 +93,7 @@ function isText(value: unknown): value is string {
 }
 
 /** What the annotation says, checked. */
-function parseAnnotation(text: string, fail: (why: string) => never): Omit<ClaimRecord, 'uid' | 'cpus'> {
+function parseAnnotation(text: string, fail: (why: string) => never): Omit<ClaimSpec, 'uid' | 'cpus'> {
   const record = asObject(JSON.parse(text));
   if (typeof record.version !== 'number') return fail('its record has no version');
   // What the variable gives a container holds in every version, and its CPUs are nobody else's.
@@ -123,9 +131,9 @@ function parseAnnotation(text: string, fail: (why: string) => never): Omit<Claim
  * driver are read as such. The record's CPU lists are good ones, the claim's names a CPU or more.
  * @throws CdiSpecError `Damaged` with what is wrong.
  */
-export function parseClaimSpec(text: string, uid: string): ClaimRecord {
+export function parseClaimSpec(text: string, uid: string): ClaimSpec {
   const fail = (why: string): never => {
-    throw new CdiSpecError(why);
+    throw new CdiSpecError('Damaged', why);
   };
   try {
     const spec = asObject(JSON.parse(text));
@@ -134,16 +142,53 @@ export function parseClaimSpec(text: string, uid: string): ClaimRecord {
       .map(asObject)
       .find((item) => item.name === `claim-${uid}`);
     const entry = asList(asObject(device?.containerEdits).env).find(
-      (item) => isText(item) && item.startsWith(`${ENV_PREFIX}${uid}=`),
+      (item) => isText(item) && item.startsWith(`${CPUSET_ENV_PREFIX}${uid}=`),
     );
-    if (!isText(entry)) return fail(`it has no device claim-${uid} with ${ENV_PREFIX}${uid}`);
+    if (!isText(entry)) return fail(`it has no device claim-${uid} with ${CPUSET_ENV_PREFIX}${uid}`);
     const annotation = asObject(spec.annotations)[RECORD_ANNOTATION];
     const cpus = entry.slice(entry.indexOf('=') + 1);
     if (parseCpuList(cpus).isEmpty) return fail('it lists no CPUs');
     return { uid, cpus, ...(isText(annotation) ? parseAnnotation(annotation, fail) : {}) };
   } catch (error) {
     if (error instanceof CpuListError) return fail(error.message);
-    if (error instanceof SyntaxError) return fail(`it is no JSON (${text.length === 0 ? 'empty' : error.message})`);
+    if (error instanceof SyntaxError)
+      return fail(`it is not valid JSON (${text.length === 0 ? 'empty' : error.message})`);
     throw error;
   }
+}
+
+/** What a prepared claim's spec says. */
+export function toClaimSpec(claim: PreparedClaim): ClaimSpec {
+  return {
+    uid: claim.uid,
+    cpus: claim.cpus.toString(),
+    namespace: claim.namespace,
+    name: claim.name,
+    assignments: claim.assignments.map(({ shareId, cpus, ...assignment }) => ({
+      ...assignment,
+      cpus: cpus.toString(),
+      ...(shareId === undefined ? {} : { shareId }),
+    })),
+    ...(claim.memoryNodes && { memoryNodes: claim.memoryNodes.toString() }),
+    ...(claim.sharesPool && { sharedCPUs: true }),
+  };
+}
+
+/**
+ * The claim that a spec without a record is of, as another driver prepared it; whose containers may use it is not known. A spec of the
+ * reference driver, which names no claim, gives it the namespace "unknown" and its UID for a name.
+ */
+export function toPreparedClaim(spec: ClaimSpec): PreparedClaim {
+  const assignments = (spec.assignments ?? []).map(
+    (item): Assignment => ({ ...item, shareId: item.shareId, cpus: parseCpuList(item.cpus) }),
+  );
+  return {
+    uid: spec.uid,
+    namespace: spec.namespace ?? 'unknown',
+    name: spec.name ?? spec.uid,
+    assignments,
+    cpus: parseCpuList(spec.cpus),
+    ...(spec.memoryNodes !== undefined && { memoryNodes: parseCpuList(spec.memoryNodes) }),
+    ...(spec.sharedCPUs && { sharesPool: true }),
+  };
 }

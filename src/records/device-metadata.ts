@@ -1,8 +1,8 @@
 /** Where containers find the metadata of their devices (KEP-5304; k8s.io/dynamic-resource-allocation api/metadata, 0.37). */
 const CONTAINER_DIRECTORY = '/var/run/kubernetes.io/dra-device-attributes';
 const METADATA_GROUP = 'metadata.resource.k8s.io';
-/** Oldest last: a reader takes the first it knows. */
-const METADATA_VERSIONS = ['v1beta1', 'v1alpha1'] as const;
+/** What the reference writes; its readers take the file for one JSON document. */
+const METADATA_VERSION = 'v1beta1';
 /** The version that the Go helper writes for its bind mounts. */
 const CDI_VERSION = '0.5.0';
 
@@ -19,6 +19,13 @@ export interface DeviceMetadata {
   readonly pool: string;
   readonly device: string;
   readonly attributes: Readonly<Record<string, MetadataAttribute>>;
+}
+
+/** A request of a claim with what its container is told of the devices. */
+export interface DescribedRequest {
+  /** Request name, or `request/subrequest`. */
+  readonly request: string;
+  readonly devices: readonly DeviceMetadata[];
 }
 
 /** The claim whose devices are described. */
@@ -39,7 +46,7 @@ function baseRequest(request: string): string {
 export const METADATA_FOLDER = 'dra-device-metadata';
 
 /** Folder of a claim's metadata below the plugin's data directory. */
-export function metadataClaimPath({ namespace, name }: Pick<MetadataClaim, 'namespace' | 'name'>): string {
+function metadataClaimPath({ namespace, name }: Pick<MetadataClaim, 'namespace' | 'name'>): string {
   return `${METADATA_FOLDER}/${namespace}_${name}`;
 }
 
@@ -61,6 +68,14 @@ export function metadataSpecFileName(driverName: string, uid: string, request: s
   return `${metadataSpecPrefix(driverName, uid)}${baseRequest(request)}.json`;
 }
 
+/** The claim UID in the file name of a metadata CDI spec; undefined when the name is not one. */
+export function parseMetadataSpecFileName(driverName: string, fileName: string): string | undefined {
+  const prefix = `${driverName}_metadata_`;
+  const end = fileName.lastIndexOf('_');
+  const isOne = fileName.startsWith(prefix) && fileName.endsWith('.json') && end > prefix.length;
+  return isOne ? fileName.slice(prefix.length, end) : undefined;
+}
+
 /** Fully qualified CDI device name of a request's metadata, what the kubelet passes to the runtime. */
 export function metadataCdiDeviceId(driverName: string, uid: string, request: string): string {
   return `${driverName}/metadata=${uid}_${baseRequest(request)}`;
@@ -72,59 +87,31 @@ function containerPath(driverName: string, claim: MetadataClaim, request: string
   return `${CONTAINER_DIRECTORY}/${folder}/${baseRequest(request)}/${driverName}-metadata.json`;
 }
 
-/** The text of a request's metadata file: one JSON object a line, the same in each version. */
+/** The text of a request's metadata file: one JSON document (DeviceMetadata, metadata.resource.k8s.io/v1beta1). */
 export function formatDeviceMetadata(
   driverName: string,
   claim: MetadataClaim,
   { request, devices }: { readonly request: string; readonly devices: readonly DeviceMetadata[] },
 ): string {
   const { uid, namespace, name, podClaimName } = claim;
-  const lines = METADATA_VERSIONS.map((version) =>
-    JSON.stringify({
-      kind: 'DeviceMetadata',
-      apiVersion: `${METADATA_GROUP}/${version}`,
-      metadata: { name, namespace, uid, generation: 1 },
-      ...(podClaimName === undefined ? {} : { podClaimName }),
-      requests: [
-        {
-          name: request,
-          devices: devices.map(({ pool, device, attributes }) => ({
-            driver: driverName,
-            pool,
-            name: device,
-            attributes,
-          })),
-        },
-      ],
-    }),
-  );
-  return `${lines.join('\n')}\n`;
-}
-
-/** What is read back of a metadata file. */
-export interface ReadMetadata {
-  /** UID of the claim that it was written for. */
-  readonly uid: string;
-  /** The devices' attributes, in the order of the file. */
-  readonly attributes: readonly Readonly<Record<string, unknown>>[];
-}
-
-interface MetadataDocument {
-  readonly metadata?: { readonly uid?: unknown };
-  readonly requests?: readonly { readonly devices?: readonly { readonly attributes?: Record<string, unknown> }[] }[];
-}
-
-/** Reads a metadata file back; undefined when it does not say for which claim it was written, as after a power cut. */
-export function parseDeviceMetadata(text: string): ReadMetadata | undefined {
-  try {
-    const { metadata, requests = [] } = JSON.parse(text.split('\n', 1)[0] ?? '') as MetadataDocument;
-    const devices = requests.flatMap((request) => request.devices ?? []);
-    if (typeof metadata?.uid !== 'string') return undefined;
-    return { uid: metadata.uid, attributes: devices.map(({ attributes = {} }) => attributes) };
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
-    throw error;
-  }
+  const document = {
+    kind: 'DeviceMetadata',
+    apiVersion: `${METADATA_GROUP}/${METADATA_VERSION}`,
+    metadata: { name, namespace, uid, generation: 1 },
+    ...(podClaimName === undefined ? {} : { podClaimName }),
+    requests: [
+      {
+        name: request,
+        devices: devices.map(({ pool, device, attributes }) => ({
+          driver: driverName,
+          pool,
+          name: device,
+          attributes,
+        })),
+      },
+    ],
+  };
+  return `${JSON.stringify(document)}\n`;
 }
 
 /** The text of the CDI spec that mounts a request's metadata file into the container. */

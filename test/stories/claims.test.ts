@@ -348,7 +348,7 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
     await cpusOf(cluster, 'db');
     const uid = (await cluster.api.find('resourceclaims', 'db'))?.metadata.uid;
     const forged: [name: string, variable: string, value: string, wanted: string][] = [
-      ['no-list', 'DRA_CPUSET_x', '0-', 'which is no CPU list'],
+      ['no-list', 'DRA_CPUSET_x', '0-', 'which is not a CPU list'],
       ['empty', 'DRA_CPUSET_x', '', 'which lists no CPUs'],
       ['unnamed', 'DRA_CPUSET_', '0', 'which names no claim'],
       ['unknown', 'DRA_CPUSET_x', '0-3', 'which is not prepared on this node'],

@@ -5,7 +5,7 @@ import type { CpuTopology } from '../../topology/topology.ts';
 import { chooseCpus } from '../choose-cpus.ts';
 import { parseClaim } from '../claim.ts';
 import { ClaimError, type ClaimErrorCode } from '../claim-error.ts';
-import type { PreparedClaim } from '../ledger.ts';
+import type { PreparedClaim } from '../prepared-claim.ts';
 import { allocatedClaim, smtMachine } from './fixtures.ts';
 
 /** An opaque configuration as an allocation carries it. */

@@ -1,22 +1,27 @@
 import assert from 'node:assert/strict';
-import { parseClaimEnv } from '../../claims/claim-env.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
-import { parseCpuList } from '../../cpuset/parse.ts';
+import { parseCpuList, tryParseCpuList } from '../../cpuset/parse.ts';
 import type { ModelNode } from './model-node.ts';
 import type { ModelContainer } from './model-runtime.ts';
 
 /** The CPUs that a container may have for itself: those of its pod's claim, unless another pod has the claim. */
-function ownOf({ driver }: ModelNode, { id, pod }: ModelContainer): CpuSet {
+function ownOf({ driver }: ModelNode, container: ModelContainer): CpuSet {
+  const { id, pod } = container;
   const { claimUid = '' } = pod;
   const unverified = driver.containers.unverified.find(({ facts }) => facts.id === id);
-  if (unverified) return claimUid === '' ? CpuSet.empty : CpuSet.unionOf(unverified.claims.values());
+  if (unverified) return givenTo(container);
   const isOwner = driver.ledger.ownerOf(claimUid)?.podUid === pod.uid;
   return (isOwner ? driver.ledger.find(claimUid)?.cpus : undefined) ?? CpuSet.empty;
 }
 
+/** The CPUs that the first variable of an environment lists. */
+function readFirst([variable = '']: readonly string[]): CpuSet {
+  return tryParseCpuList(variable.slice(variable.indexOf('=') + 1)) ?? CpuSet.empty;
+}
+
 /** The CPUs that the environment of a container gives it, where a driver wrote that. */
-function givenTo({ pod, env: [variable = ''] }: ModelContainer): CpuSet {
-  return pod.claimUid === undefined ? CpuSet.empty : CpuSet.unionOf(parseClaimEnv([variable]).values());
+function givenTo({ pod, env }: ModelContainer): CpuSet {
+  return pod.claimUid === undefined ? CpuSet.empty : readFirst(env);
 }
 
 /** No CPU is in two claims, be it by memory, by a file or by a container that runs. */
@@ -27,8 +32,8 @@ function checkClaims({ driver, files, runtime, machine }: ModelNode): void {
       assert.ok(!other.cpus.intersects(cpus), `CPUs ${cpus} of ${uid} and ${other.cpus} of ${other.uid}`);
     }
     for (const file of files.values()) {
-      const isOther = file.uid !== uid && parseCpuList(file.cpus).intersects(cpus);
-      assert.ok(!isOther, `CPUs ${cpus} of ${uid}, and ${file.cpus} in the file of ${file.uid}`);
+      const isOther = file.claim.uid !== uid && file.claim.cpus.intersects(cpus);
+      assert.ok(!isOther, `CPUs ${cpus} of ${uid}, and ${file.claim.cpus} in the record of ${file.claim.uid}`);
     }
     for (const container of runtime.containers.values()) {
       const given = givenTo(container);

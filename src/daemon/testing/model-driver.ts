@@ -1,15 +1,15 @@
-import type { ClaimRecord } from '../../records/cdi-spec.ts';
+import type { ClaimRecord } from '../../records/claim-record.ts';
+import { KeyedQueue } from '../../lib/keyed-queue.ts';
+import { ClaimRefresh } from '../../prepare/refresh-claims.ts';
 import { Ledger } from '../../claims/ledger.ts';
-import type { CpuSet } from '../../cpuset/cpu-set.ts';
 import { Adoption } from '../../containers/adopt.ts';
 import type { ClaimEvent } from '../../prepare/claim-events.ts';
-import { ClaimService, type ClaimServicePorts } from '../../prepare/prepare.ts';
+import { type ClaimRecords, ClaimService } from '../../prepare/prepare.ts';
 import type { CpusetUpdate } from '../../containers/container.ts';
 import { Containers } from '../../containers/containers.ts';
 import { type CpusetReading, DriftWatch } from '../../containers/drift.ts';
 import type { Machine } from '../../devices/machine.ts';
 import { UpdatePusher } from '../../containers/push-updates.ts';
-import { recoverClaims } from '../../prepare/recover.ts';
 import { silentLog } from '../../lib/log.ts';
 import type { NriHandlers } from '../../nri/index.ts';
 import { findMemoryNodes } from '../../topology/memory-nodes.ts';
@@ -21,14 +21,12 @@ import type { Dice, Tasks } from './model-tasks.ts';
 interface DriverNode {
   readonly machine: Machine;
   readonly files: ReadonlyMap<string, ClaimRecord>;
-  readonly told: ReadonlyMap<string, CpuSet>;
   readonly runtime: ModelRuntime;
   readonly isSlow: boolean;
   readonly nowMs: number;
   readonly dice: Dice;
   readonly tasks: Tasks;
-  openDisk(driver: object): ClaimServicePorts['specs'];
-  openMetadata(driver: ModelDriver): ClaimServicePorts['metadata'];
+  openDisk(driver: object): Pick<ClaimRecords, 'write' | 'remove'>;
   fetchClaim(driver: ModelDriver, uid: string): Promise<unknown>;
   listClaims(driver: object): Promise<unknown[]>;
   passTime(driver: object, delayMs: number): Promise<void>;
@@ -55,21 +53,36 @@ export class ModelDriver {
   constructor(node: DriverNode) {
     this.#node = node;
     this.ledger = new Ledger(node.machine.devices);
-    recoverClaims({ records: [...node.files.values()], damaged: [] }, this.ledger, silentLog);
+    for (const { claim, owner } of node.files.values()) this.ledger.adopt(claim, owner);
+    const records = this.#openRecords();
+    const fetchClaim = ({ uid }: { readonly uid: string }) => node.fetchClaim(this, uid);
+    const refresh = new ClaimRefresh(this.ledger, {
+      machine: () => node.machine,
+      fetchClaim,
+      listClaims: () => node.listClaims(this),
+      records,
+      now: () => node.nowMs,
+      log: silentLog,
+    });
     this.containers = new Containers(this.ledger, silentLog, {
       findMemoryNodes: (cpus) => findMemoryNodes(node.machine.topology, cpus),
+      onOwned: (uid) => void this.#recordOwner(uid, records),
+      onDoubt: (uid, podNamespace) => refresh.request(uid, podNamespace),
     });
-    this.handlers = createNriHandlers(this.containers) as Required<NriHandlers>;
-    const specs = node.openDisk(this);
+    const onUnanswered = () => void this.#pusher.push({ byAllMeans: true });
+    this.handlers = createNriHandlers(this.containers, { onUnanswered }) as Required<NriHandlers>;
     const onChange = () => this.claimsChanged();
     this.service = new ClaimService(this.ledger, {
       machine: () => node.machine,
-      fetchClaim: ({ uid }) => node.fetchClaim(this, uid),
-      specs,
-      metadata: node.openMetadata(this),
-      earlier: new Map([...node.told].filter(([uid]) => !this.ledger.find(uid))),
+      fetchClaim,
+      records,
       whenPinning: () => this.#whenPinning(),
-      usesClaim: (uid) => this.containers.usesClaim(uid),
+      whenUpdatesArrived: () => this.#pusher.whenArrived(),
+      usesClaim: (uid) => this.containers.usersOf(uid).length > 0,
+      findRunning: async (uid) => {
+        const running = this.containers.usersOf(uid).find(({ id }) => node.runtime.containers.get(id)?.isRunning);
+        return running?.id;
+      },
       observe: (event) => node.observe(event),
       onChange,
       now: () => node.nowMs,
@@ -80,7 +93,7 @@ export class ModelDriver {
       sendSlowly: (updates) => this.#sendSlowly(updates),
       log: silentLog,
     });
-    const adoptionPorts = { listClaims: () => node.listClaims(this), specs, onChange, log: silentLog };
+    const adoptionPorts = { listClaims: () => node.listClaims(this), records, onChange, log: silentLog };
     this.#adoption = new Adoption(() => node.machine, this.ledger, this.containers, adoptionPorts);
     this.#drift = new DriftWatch(this.containers, {
       readCpuset: async ({ id }) => node.readCpuset(id),
@@ -89,6 +102,29 @@ export class ModelDriver {
       onOutcome: () => {},
       log: silentLog,
     });
+  }
+
+  #openRecords(): ClaimRecords {
+    const perClaim = new KeyedQueue();
+    const disk = this.#node.openDisk(this);
+    return {
+      exclusively: (uid, task) => perClaim.run(uid, task),
+      ...disk,
+      writeRecord: (record) => disk.write(record),
+      restore: async (record) => {
+        const known = this.#node.files.get(record.claim.uid);
+        if (known?.claim !== record.claim) await disk.write(record);
+      },
+    };
+  }
+
+  async #recordOwner(uid: string, records: ClaimRecords): Promise<void> {
+    await records
+      .exclusively(uid, async () => {
+        const claim = this.ledger.find(uid);
+        if (claim) await records.writeRecord({ claim, owner: this.ledger.ownerOf(uid) });
+      })
+      .catch(() => undefined);
   }
 
   isOnTheWay(containerId: string): boolean {

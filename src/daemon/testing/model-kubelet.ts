@@ -1,5 +1,5 @@
 import { allocatedClaim } from '../../claims/testing/fixtures.ts';
-import type { ClaimRecord } from '../../records/cdi-spec.ts';
+import type { ClaimRecord } from '../../records/claim-record.ts';
 import type { ClaimService } from '../../prepare/prepare.ts';
 import { claimEnv } from '../../containers/testing/fixtures.ts';
 import type { Machine } from '../../devices/machine.ts';
@@ -64,9 +64,9 @@ export class ModelKubelet {
   addSharedPod(): void {
     const { dice, files } = this.#node;
     const victim = dice.pick([...files.values()]);
-    const cpus = dice.pick([victim?.cpus ?? '1', '0-11', '3', '', '0-']);
-    const env = dice.chance(0.3) ? claimEnv(victim?.uid ?? 'x', cpus ?? '') : [];
-    this.#addPod({ env, namespace: 'thieves' });
+    const cpus = dice.pick([victim?.claim.cpus.toString() ?? '1', '0-11', '3', '', '0-']);
+    const env = dice.chance(0.5) ? claimEnv(victim?.claim.uid ?? 'x', cpus ?? '') : [];
+    this.#addPod({ env, namespace: dice.chance(0.5) ? 'thieves' : 'default' });
   }
 
   /** The kubelet asks for a pod's claim, for the first time or again. */
@@ -86,7 +86,7 @@ export class ModelKubelet {
     if (pod.claimUid === undefined) return runtime.create(pod, pod.env);
     const file = files.get(pod.claimUid);
     // Without its file the runtime does not know the CDI device.
-    if (file && pod.isPrepared) runtime.create(pod, [...claimEnv(file.uid, file.cpus), ...pod.env]);
+    if (file && pod.isPrepared) runtime.create(pod, [...claimEnv(file.claim.uid, file.claim.cpus), ...pod.env]);
   }
 
   /** A pod ends, and its claim perhaps at once, as of a pod that is deleted by force. */
@@ -98,6 +98,7 @@ export class ModelKubelet {
     runtime.podEnded(pod);
     if (pod.claimUid === undefined) this.#dropPods((other) => other === pod);
     else if (!this.#isUsed(pod.claimUid) && dice.chance(0.3)) this.objects.delete(pod.claimUid);
+    else this.#reserve(pod.claimUid);
   }
 
   /** The kubelet gives a claim back that no pod uses any more. */
@@ -155,7 +156,8 @@ export class ModelKubelet {
 
   #reserve(claimUid: string): void {
     const object = this.objects.get(claimUid);
-    const pods = this.pods.filter((pod) => pod.claimUid === claimUid);
-    if (object) object.status['reservedFor'] = pods.map(({ uid }) => ({ resource: 'pods', name: uid, uid }));
+    const pods = this.pods.filter((pod) => pod.claimUid === claimUid && !pod.hasEnded);
+    if (object && pods.length > 0)
+      object.status['reservedFor'] = pods.map(({ uid }) => ({ resource: 'pods', name: uid, uid }));
   }
 }

@@ -1,4 +1,4 @@
-import type { ClaimRecord } from '../../records/cdi-spec.ts';
+import type { ClaimRecord } from '../../records/claim-record.ts';
 import { smtMachine } from '../../claims/testing/fixtures.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { parseCpuList } from '../../cpuset/parse.ts';
@@ -36,10 +36,8 @@ function withOnline(topology: CpuTopology, online: CpuSet): CpuTopology {
 export class ModelNode {
   readonly dice: Dice;
   readonly tasks = new Tasks();
-  /** The spec files by UID. */
+  /** The records by UID. */
   readonly files = new Map<string, ClaimRecord>();
-  /** The CPUs that the metadata files of claims tell, which outlive a reboot. */
-  readonly told = new Map<string, CpuSet>();
   readonly kubelet: ModelKubelet;
   readonly runtime: ModelRuntime;
   /** Whether the runtime is better not asked outside a hook. */
@@ -72,28 +70,19 @@ export class ModelNode {
     const change = async (effect: () => void, isNeeded = () => true) => {
       await this.tasks.wait(driver, 'disk');
       if (isNeeded()) this.#mayThrow(0.08, 'disk full');
+      // The folder of the records has another name for who has left.
+      if (this.driver !== driver) throw new RangeError('no such directory');
       effect();
       await this.tasks.wait(driver, 'disk');
       this.#mayThrow(0.05, 'directory not synced');
     };
     return {
-      write: (record: ClaimRecord) => change(() => this.files.set(record.uid, record)),
+      write: (record: ClaimRecord) => change(() => this.files.set(record.claim.uid, record)),
       remove: (uid: string) =>
         change(
           () => this.files.delete(uid),
           () => this.files.has(uid),
         ),
-    };
-  }
-
-  openMetadata(driver: ModelDriver) {
-    return {
-      write: async ({ uid }: { readonly uid: string }) => {
-        await this.tasks.wait(driver, 'disk');
-        this.#mayThrow(0.05, 'disk full');
-        this.told.set(uid, driver.ledger.find(uid)?.cpus ?? CpuSet.empty);
-      },
-      remove: async ({ uid }: { readonly uid: string }) => void this.told.delete(uid),
     };
   }
 
@@ -158,10 +147,11 @@ export class ModelNode {
     this.driver = new ModelDriver(this);
   }
 
-  /** Everything is gone but what the API server, the kubelet and the metadata files know. */
+  /** Containers are gone, and what the kubelet knew of claims that are prepared; the records are not. */
   reboot(): void {
     this.runtime.clear();
-    this.loseFiles();
+    for (const pod of this.kubelet.pods) pod.isPrepared = false;
+    this.crash();
   }
 
   /** The driver is killed and finds its folder empty when it starts. */

@@ -1,12 +1,16 @@
-import type { ClaimRecord } from '../../records/cdi-spec.ts';
+import type { ClaimRecord } from '../../records/claim-record.ts';
 import type { ClaimReference } from '../../claims/claim.ts';
 import { Ledger } from '../../claims/ledger.ts';
+import type { PreparedClaim } from '../../claims/prepared-claim.ts';
 import { smtMachine } from '../../claims/testing/fixtures.ts';
 import { CpuSet } from '../../cpuset/cpu-set.ts';
 import { type DeviceMode, type DeviceOptions, enumerateDevices } from '../../devices/device.ts';
+import type { Machine } from '../../devices/machine.ts';
 import type { CpuTopology } from '../../topology/topology.ts';
 import type { ClaimEvent } from '../claim-events.ts';
-import type { DescribedRequest } from '../describe-devices.ts';
+import type { DescribedRequest } from '../../records/device-metadata.ts';
+import { describeDevices } from '../describe-devices.ts';
+import { KeyedQueue } from '../../lib/keyed-queue.ts';
 import { ClaimService, type PrepareOutcome } from '../prepare.ts';
 
 /** The reference by which the kubelet would name the claims of `allocatedClaim`. */
@@ -14,14 +18,14 @@ export function referenceTo(uid: string): ClaimReference {
   return { uid, namespace: 'default', name: `claim-${uid}` };
 }
 
-/** A claim service over a described machine, an API server that is a map and a spec directory that is another. */
+/** A claim service over a described machine, an API server that is a map and a folder of records that is another. */
 export class ClaimFixture {
   readonly ledger: Ledger;
   readonly service: ClaimService;
   /** What the API server has, by UID. */
   readonly objects = new Map<string, unknown>();
-  /** What the spec directory has, by UID. */
-  readonly files = new Map<string, ClaimRecord>();
+  /** The records on disk, by UID. */
+  readonly records = new Map<string, ClaimRecord>();
   /** What containers are told of their devices, by the claim's UID. */
   readonly metadata = new Map<string, readonly DescribedRequest[]>();
   readonly events: ClaimEvent[] = [];
@@ -43,6 +47,11 @@ export class ClaimFixture {
   whenPinning: () => Promise<string | undefined> = async () => undefined;
   /** Whether the runtime has a container with the claim. */
   usesClaim: (uid: string) => boolean = () => false;
+  /** A container of the claim with a process. */
+  findRunning: (uid: string) => Promise<string | undefined> = async () => undefined;
+  /** Updates that are on their way to the runtime. */
+  whenUpdatesArrived: () => Promise<void> = async () => {};
+  readonly #perClaim = new KeyedQueue();
   /** Wakes who waits for time to go by. */
   readonly #sleepers: (() => void)[] = [];
   #nowMs = 0;
@@ -52,14 +61,11 @@ export class ClaimFixture {
     mode = { kind: 'grouped', groupBy: 'numanode' },
     reserved = CpuSet.empty,
     options = {},
-    earlier = new Map(),
   }: {
     topology?: CpuTopology;
     mode?: DeviceMode;
     reserved?: CpuSet;
     options?: DeviceOptions;
-    /** What claims had before a reboot, by UID. */
-    earlier?: ReadonlyMap<string, CpuSet>;
   } = {}) {
     const devices = enumerateDevices(topology, mode, reserved, options);
     this.ledger = new Ledger(devices);
@@ -71,34 +77,45 @@ export class ClaimFixture {
         if (this.apiError) throw this.apiError;
         return this.objects.get(uid);
       },
-      specs: {
+      records: {
+        exclusively: (uid, task) => this.#perClaim.run(uid, task),
         write: async (record) => {
-          await this.whenDiskWrites();
-          if (this.diskError) throw this.diskError;
-          this.files.set(record.uid, record);
-          if (this.lateDiskError) throw this.lateDiskError;
+          await this.#writeRecord(record);
+          this.#derive(record.claim, machine);
+        },
+        writeRecord: (record) => this.#writeRecord(record),
+        restore: async (record) => {
+          if (this.records.get(record.claim.uid)?.claim !== record.claim) await this.#writeRecord(record);
+          this.#derive(record.claim, machine);
         },
         remove: async (uid) => {
           const error = this.diskError ?? this.removalError;
-          if (error && this.files.has(uid)) throw error;
-          this.files.delete(uid);
+          if (error && this.records.has(uid)) throw error;
+          this.metadata.delete(uid);
+          this.records.delete(uid);
         },
       },
-      metadata: {
-        write: async ({ uid }, requests) => {
-          if (this.metadataError) throw this.metadataError;
-          this.metadata.set(uid, requests);
-        },
-        remove: async ({ uid }) => void this.metadata.delete(uid),
-      },
-      earlier,
       whenPinning: () => this.whenPinning(),
+      whenUpdatesArrived: () => this.whenUpdatesArrived(),
       usesClaim: (uid) => this.usesClaim(uid),
+      findRunning: (uid) => this.findRunning(uid),
       observe: (event) => void this.events.push(event),
       onChange: () => {},
       now: () => this.#nowMs,
       sleep: () => new Promise((resolve) => void this.#sleepers.push(resolve)),
     });
+  }
+
+  async #writeRecord(record: ClaimRecord): Promise<void> {
+    await this.whenDiskWrites();
+    if (this.diskError) throw this.diskError;
+    this.records.set(record.claim.uid, record);
+    if (this.lateDiskError) throw this.lateDiskError;
+  }
+
+  #derive(claim: PreparedClaim, machine: Machine): void {
+    if (this.metadataError) throw this.metadataError;
+    this.metadata.set(claim.uid, describeDevices(claim, machine));
   }
 
   /** How many callers wait for time to go by. */
