@@ -2,17 +2,16 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { errorText } from '../lib/log.ts';
-import { formatIssue } from './validate/manifest.ts';
-import type { PodRules } from './validate/pods.ts';
-import { type ManifestText, validateManifests } from './validate/validate.ts';
+import { formatIssue, type Manifest, type ManifestText } from './validate/manifest.ts';
+import { VERSIONS_OF_KIND } from '../resource-api/schema/kinds.ts';
+import { addSettingOptions, type GivenSettings } from './validate/settings.ts';
+import { validateManifests } from './validate/validate.ts';
 import { declareCommand } from './commands.ts';
 
 /** The options of `dracpu validate`, as commander fills them in. */
-interface ValidateOptions {
+interface ValidateOptions extends GivenSettings {
   readonly filename: readonly string[];
   readonly output: 'text' | 'json';
-  readonly claimSharing: PodRules['sharing'];
-  readonly nodeAllocatableMapping?: boolean;
 }
 
 const MANIFEST_NAME = /\.(?:ya?ml|json)$/;
@@ -30,6 +29,13 @@ function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** How many objects have a kind that is checked, and the kinds of the others. */
+function countKinds(manifests: readonly Manifest[]): { readonly checked: number; readonly others: readonly string[] } {
+  const others = manifests.filter(({ kind }) => !VERSIONS_OF_KIND.has(kind));
+  const kinds = new Set(others.map(({ kind }) => kind || 'objects without a kind'));
+  return { checked: manifests.length - others.length, others: [...kinds].sort() };
+}
+
 function runValidate(options: ValidateOptions, command: Command): void {
   let texts: ManifestText[];
   try {
@@ -37,15 +43,22 @@ function runValidate(options: ValidateOptions, command: Command): void {
   } catch (error) {
     return command.error(`Cannot validate: ${errorText(error)}; check --filename`, { exitCode: 2 });
   }
-  const rules = { sharing: options.claimSharing, nodeAllocatableMapping: options.nodeAllocatableMapping ?? false };
-  const { manifests, issues } = validateManifests(texts, rules);
+  const { manifests, issues } = validateManifests(texts, options);
+  if (manifests.length === 0 && issues.length === 0) {
+    const paths = options.filename.map((path) => JSON.stringify(path)).join(', ');
+    return command.error(`Cannot validate: no object in ${paths}; check --filename`, { exitCode: 1 });
+  }
+  const { checked, others } = countKinds(manifests);
   const errors = issues.filter(({ severity }) => severity === 'error').length;
   if (options.output === 'json') {
-    process.stdout.write(`${JSON.stringify({ objects: manifests.length, errors, issues })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ objects: checked, unchecked: manifests.length - checked, errors, issues })}\n`,
+    );
   } else {
     const warnings = issues.filter(({ severity }) => severity === 'warning').length;
-    const total = `${countOf(manifests.length, 'object')} checked: ${countOf(errors, 'error')}, ${countOf(warnings, 'warning')}`;
-    process.stdout.write(`${[...issues.map(formatIssue), total].join('\n')}\n`);
+    const total = `${countOf(checked, 'object')} checked: ${countOf(errors, 'error')}, ${countOf(warnings, 'warning')}`;
+    const rest = others.length === 0 ? '' : `; not checked: ${others.join(', ')}`;
+    process.stdout.write(`${[...issues.map(formatIssue), `${total}${rest}`].join('\n')}\n`);
   }
   if (errors > 0) process.exitCode = 1;
 }
@@ -55,13 +68,6 @@ export function addValidateCommand(program: Command): void {
   const validation = declareCommand(program, 'validate');
   validation
     .requiredOption('-f, --filename <path...>', 'files or folders of manifests, "-" for standard input')
-    .addOption(new Option('-o, --output <form>', 'what to print').choices(['text', 'json']).default('text'))
-    .addOption(
-      new Option('--claim-sharing <who>', "the driver's claimSharing").choices(['none', 'pod']).default('none'),
-    )
-    .option(
-      '--node-allocatable-mapping',
-      'the driver publishes node allocatable mappings: pods need not repeat the CPUs',
-    )
-    .action((options: ValidateOptions) => runValidate(options, validation));
+    .addOption(new Option('-o, --output <form>', 'what to print').choices(['text', 'json']).default('text'));
+  addSettingOptions(validation).action((options: ValidateOptions) => runValidate(options, validation));
 }

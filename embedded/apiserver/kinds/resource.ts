@@ -3,6 +3,7 @@ import { valueAt } from '../json-value.ts';
 import { validateDeviceClass } from '../../../src/resource-api/validate/device-class.ts';
 import { validateClaim, validateClaimTemplate } from '../validate/claim.ts';
 import { validateSlice } from '../validate/resource-slice.ts';
+import { setRequestDefaults } from '../../../src/resource-api/versions.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ResourceKind } from './resource-kind.ts';
@@ -19,22 +20,6 @@ function claimState(claim: KubeObject): string {
   if (isAllocated) states.push('allocated');
   if (Array.isArray(reserved) && reserved.length > 0) states.push('reserved');
   return states.join(',');
-}
-
-/** One device each unless the request says otherwise (resource.k8s.io/v1 defaults). */
-function defaultRequest(request: unknown): void {
-  if (!isJsonObject(request)) return;
-  request['allocationMode'] ??= 'ExactCount';
-  if (request['allocationMode'] === 'ExactCount') request['count'] ??= 1;
-}
-
-function defaultRequests(object: KubeObject, path: string): void {
-  const requests = valueAt(object, path);
-  for (const request of Array.isArray(requests) ? (requests as JsonObject[]) : []) {
-    defaultRequest(request['exactly']);
-    const alternatives = request['firstAvailable'];
-    if (Array.isArray(alternatives)) for (const alternative of alternatives) defaultRequest(alternative);
-  }
 }
 
 /** Driver, pool, device and share of every result of an allocation. */
@@ -95,7 +80,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     subresources: { status: { kind: 'part', path: 'status' } },
     columns: [NAME_COLUMN, textColumn('State', 'Whether it is allocated and in use.', claimState), AGE_COLUMN],
     setDefaults: (claim, stored) => {
-      defaultRequests(claim, 'spec.devices.requests');
+      setRequestDefaults(valueAt(claim, 'spec.devices'));
       dropDeallocated(claim, stored);
     },
     validate: validateClaim,
@@ -105,7 +90,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     plural: 'resourceclaimtemplates',
     kind: 'ResourceClaimTemplate',
     namespaced: true,
-    setDefaults: (template) => defaultRequests(template, 'spec.spec.devices.requests'),
+    setDefaults: (template) => setRequestDefaults(valueAt(template, 'spec.spec.devices')),
     validate: validateClaimTemplate,
   }),
 ];

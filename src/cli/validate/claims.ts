@@ -1,58 +1,43 @@
-import { OpaqueParametersError, parseOpaqueParameters } from '../../claims/opaque-parameters.ts';
-import { readCount } from '../../resource-api/quantity.ts';
 import { CPU_CAPACITY } from '../../devices/slice-device.ts';
-import { nearestName, suggestName } from '../../lib/nearest-name.ts';
+import { nearestName } from '../../lib/nearest-name.ts';
+import { readCount } from '../../resource-api/quantity.ts';
+import { ConfigChecker, readSharedCpus } from './configs.ts';
 import type { Field, Issue, Manifest } from './manifest.ts';
-
-/** The driver's name, and that of the DeviceClass which comes with it. */
-const DRIVER_NAME = 'dra.cpu';
+import { DRIVER_NAME, SelectorChecker } from './selectors.ts';
+import { describeMode, type DriverSettings } from './settings.ts';
 
 /** What a claim asks of this driver. */
 export interface ClaimFacts {
+  /** Every request of the claim, also those of other drivers. */
+  readonly requestNames: readonly string[];
   /** CPUs by request; undefined where the manifest cannot tell. Requests of other drivers are left out. */
   readonly cpusOfRequest: ReadonlyMap<string, number | undefined>;
-  /** Whether its container runs on the shared CPUs besides (`sharedCPUs`), by itself or by a class of the same files. */
+  /** Whether its container runs on the shared CPUs too (`sharedCPUs`), by itself or by a class of the same files. */
   readonly sharesPool: boolean;
 }
 
-/** Attributes of our devices by the names CEL has for them (docs: device attributes), legacy ones too. */
-const ATTRIBUTES: readonly string[] = [
-  'numaNodeID',
-  'socketID',
-  'cacheL3ID',
-  'coreID',
-  'coreType',
-  'cpuID',
-  'smtEnabled',
-  'numCPUs',
-];
-
-/** `device.attributes["dra.cpu"].name` in a CEL expression. */
-const ATTRIBUTE_USE = /device\.attributes\s*\[\s*["']dra\.cpu["']\s*\]\s*\.\s*(\w+)/g;
-
-/** The `sharedCPUs` of the configurations that are meant for a request, undefined where none says so. */
-function readSharedCpus(configs: Field, request: string): boolean | undefined {
-  const values = configs.items
-    .filter((config) => {
-      const names = config.at('requests').items.map(({ text }) => text);
-      return config.at('opaque', 'driver').text === DRIVER_NAME && (names.length === 0 || names.includes(request));
-    })
-    .map((config) => config.at('opaque', 'parameters', 'cpuConfig', 'sharedCPUs').value);
-  return values.find((value) => typeof value === 'boolean');
+/** A DeviceClass whose devices are this driver's. */
+interface OurClass {
+  readonly sharesPool: boolean;
+  readonly selectors: readonly string[];
 }
 
-/** Classes whose devices are ours: the driver's own, and classes of the same files that speak of the driver; their `sharedCPUs`. */
-function findOurClasses(manifests: readonly Manifest[]): ReadonlyMap<string, boolean> {
+/** The class that the chart installs. */
+const OWN_CLASS: OurClass = { sharesPool: false, selectors: [`device.driver == ${JSON.stringify(DRIVER_NAME)}`] };
+
+/** The driver's own class, and classes of the same files that name the driver. */
+function findOurClasses(manifests: readonly Manifest[]): ReadonlyMap<string, OurClass> {
   const classes = manifests.filter(
     ({ kind, root }) => kind === 'DeviceClass' && JSON.stringify(root.at('spec').value ?? {}).includes(DRIVER_NAME),
   );
-  const shared = classes.map(
-    ({ name, root }) => [name, readSharedCpus(root.at('spec', 'config'), '') ?? false] as const,
-  );
-  return new Map([[DRIVER_NAME, false], ...shared]);
+  const ours = classes.map(({ name, root }): [string, OurClass] => {
+    const selectors = root.at('spec', 'selectors').items.flatMap((each) => each.at('cel', 'expression').text ?? []);
+    return [name, { sharesPool: readSharedCpus(root.at('spec', 'config'), '') ?? false, selectors }];
+  });
+  return new Map([[DRIVER_NAME, OWN_CLASS], ...ours]);
 }
 
-/** The total of a claim, undefined when one of its requests cannot be told. */
+/** The total of a claim; undefined when the CPUs of one of its requests are not known. */
 export function sumCpus({ cpusOfRequest }: ClaimFacts): number | undefined {
   let sum = 0;
   for (const cpus of cpusOfRequest.values()) {
@@ -62,66 +47,63 @@ export function sumCpus({ cpusOfRequest }: ClaimFacts): number | undefined {
   return sum;
 }
 
-/** Collects what is wrong with one claim, template or class. */
-class DeviceChecker {
-  readonly #classes: ReadonlyMap<string, boolean>;
-  readonly #issues: Issue[];
+/** What a request asks for: exactly one thing, the first available of several, or v1beta1's fields beside the name. */
+function bodiesOf(request: Field): readonly Field[] {
+  const exactly = request.at('exactly');
+  const alternatives = request.at('firstAvailable').items;
+  if (exactly.exists) return [exactly];
+  return alternatives.length > 0 ? alternatives : [request];
+}
 
-  constructor(classes: ReadonlyMap<string, boolean>, issues: Issue[]) {
+/** Whether a constraint concerns a request, which it may name with or without an alternative. */
+function concerns(constraint: Field, request: string): boolean {
+  const names = constraint.at('requests').items.map(({ text = '' }) => text.split('/', 1)[0]);
+  return names.length === 0 || names.includes(request);
+}
+
+/** Collects what is wrong with claims, templates and classes for a driver of some settings. */
+class DeviceChecker {
+  readonly #classes: ReadonlyMap<string, OurClass>;
+  readonly #settings: DriverSettings;
+  readonly #issues: Issue[];
+  readonly #selectors: SelectorChecker;
+  readonly #configs: ConfigChecker;
+
+  constructor(classes: ReadonlyMap<string, OurClass>, settings: DriverSettings, issues: Issue[]) {
     this.#classes = classes;
+    this.#settings = settings;
     this.#issues = issues;
+    this.#selectors = new SelectorChecker(settings.deviceMode, issues);
+    this.#configs = new ConfigChecker(issues);
   }
 
   /** @param spec the `spec` of a ResourceClaim (resource.k8s.io/v1, v1beta2 or v1beta1). */
   checkClaim(spec: Field): ClaimFacts {
-    const requests = spec.at('devices', 'requests');
-    const cpusOfRequest = new Map<string, number | undefined>();
-    const names: string[] = [];
+    const requests = spec.at('devices', 'requests').items;
     const configs = spec.at('devices', 'config');
+    const cpusOfRequest = new Map<string, number | undefined>();
     let sharesPool = false;
-    for (const request of requests.items) {
+    for (const request of requests) {
       const name = request.at('name').text ?? '';
-      names.push(name);
-      const alternatives = request.at('firstAvailable').items;
-      names.push(...alternatives.map((alternative) => `${name}/${alternative.at('name').text ?? ''}`));
-      const ours = this.#bodiesOf(request).filter((body) => this.#isOurs(body));
+      const ours = bodiesOf(request).filter((body) => this.#isOurs(body));
       if (ours.length === 0) continue;
-      const counts = new Set(ours.map((body) => this.#readCpus(body)));
-      const isCertain = counts.size === 1 && (alternatives.length === 0 || ours.length === alternatives.length);
-      cpusOfRequest.set(name, isCertain ? [...counts][0] : undefined);
-      const ofClasses = ours.some((body) => this.#classes.get(body.at('deviceClassName').text ?? ''));
+      cpusOfRequest.set(name, this.#countCpus(request, ours));
+      const ofClasses = ours.some((body) => this.#classes.get(body.at('deviceClassName').text ?? '')?.sharesPool);
       sharesPool ||= readSharedCpus(configs, name) ?? ofClasses;
     }
-    this.#checkConfigs(configs, { names, cpusOfRequest });
-    return { cpusOfRequest, sharesPool };
+    this.#checkConstraints(spec, cpusOfRequest);
+    const requestNames = requests.flatMap((request) => request.at('name').text ?? []);
+    const alternatives = requests.flatMap((request) =>
+      request.at('firstAvailable').items.map((one) => `${request.at('name').text}/${one.at('name').text}`),
+    );
+    this.#configs.checkClaim(configs, { names: [...requestNames, ...alternatives], cpusOfRequest });
+    return { requestNames, cpusOfRequest, sharesPool };
   }
 
-  /** @param spec the `spec` of a DeviceClass. */
-  checkClass(spec: Field): void {
-    this.#checkSelectors(spec);
-    for (const config of spec.at('config').items) {
-      if (!this.#isForUs(config)) continue;
-      const parameters = config.at('opaque', 'parameters');
-      this.#checkParameters(parameters);
-      const cpuset = parameters.at('cpuConfig', 'cpuset');
-      if (cpuset.exists) {
-        this.#issues.push(
-          cpuset.issue(
-            'error',
-            'no cpuset in a DeviceClass, which would give the same CPUs to every claim of the class',
-            "put it into the ResourceClaim's configuration",
-          ),
-        );
-      }
-    }
-  }
-
-  /** What a request asks for: exactly one thing, the first available of several, or v1beta1's fields beside the name. */
-  #bodiesOf(request: Field): Field[] {
-    const exactly = request.at('exactly');
-    const alternatives = request.at('firstAvailable').items;
-    if (exactly.exists) return [exactly];
-    return alternatives.length > 0 ? alternatives : [request];
+  /** @param manifest a DeviceClass. */
+  checkClass({ name, root }: Manifest): void {
+    if (this.#classes.has(name)) this.#selectors.checkSelectors(root.at('spec'));
+    this.#configs.checkClass(root.at('spec', 'config'));
   }
 
   #isOurs(body: Field): boolean {
@@ -136,9 +118,17 @@ class DeviceChecker {
     return false;
   }
 
-  /** The CPUs of a request: devices times CPUs of each. */
+  /** The CPUs of a request, where all its alternatives ask for the same number. */
+  #countCpus(request: Field, ours: readonly Field[]): number | undefined {
+    const alternatives = request.at('firstAvailable').items;
+    const counts = new Set(ours.map((body) => this.#readCpus(body)));
+    const isCertain = counts.size === 1 && (alternatives.length === 0 || ours.length === alternatives.length);
+    return isCertain ? [...counts][0] : undefined;
+  }
+
+  /** Devices times CPUs of each. */
   #readCpus(body: Field): number | undefined {
-    this.#checkSelectors(body);
+    this.#selectors.checkSelectors(body, this.#classes.get(body.at('deviceClassName').text ?? '')?.selectors);
     const perDevice = this.#readCapacity(body.at('capacity', 'requests'));
     if (body.at('adminAccess').value === true) return 0;
     if (body.at('allocationMode').text === 'All' || perDevice === undefined) return undefined;
@@ -155,6 +145,7 @@ class DeviceChecker {
     }
     const capacity = requests.at(CPU_CAPACITY);
     if (!capacity.exists) return 1;
+    this.#checkMode(capacity);
     const reading = readCount(capacity.quantity ?? '');
     if (reading.kind === 'whole' && reading.count >= 1n) return Number(reading.count);
     const remedy =
@@ -165,106 +156,37 @@ class DeviceChecker {
     return undefined;
   }
 
-  #checkSelectors(holder: Field): void {
-    for (const selector of holder.at('selectors').items) {
-      const expression = selector.at('cel', 'expression');
-      for (const [, attribute = ''] of (expression.text ?? '').matchAll(ATTRIBUTE_USE)) {
-        if (ATTRIBUTES.includes(attribute)) continue;
-        const want = `an attribute of this driver: ${ATTRIBUTES.join(', ')}`;
-        const hint = suggestName(attribute, ATTRIBUTES);
-        const remedy = `no device has ${JSON.stringify(attribute)}, so that none will match${hint}`;
-        this.#issues.push(expression.issue('error', want, remedy));
-      }
-    }
+  /** A device that is one CPU has no capacity to take a part of. */
+  #checkMode(capacity: Field): void {
+    const { deviceMode } = this.#settings;
+    if (deviceMode.kind !== 'individual') return;
+    const want = `no capacity: devices with ${describeMode(deviceMode)} have none, and none can be allocated`;
+    this.#issues.push(
+      capacity.issue('error', want, 'ask for single CPUs with "count", or set the driver to grouped mode'),
+    );
   }
 
-  #isForUs(config: Field): boolean {
-    const driver = config.at('opaque', 'driver');
-    if (driver.text !== DRIVER_NAME && driver.text !== undefined && nearestName(driver.text, [DRIVER_NAME])) {
-      const remedy = `if this driver is meant, write ${JSON.stringify(DRIVER_NAME)}`;
-      this.#issues.push(driver.issue('warning', 'the name of a driver that is known', remedy));
+  #checkConstraints(spec: Field, ours: ReadonlyMap<string, unknown>): void {
+    for (const constraint of spec.at('devices', 'constraints').items) {
+      if ([...ours.keys()].some((request) => concerns(constraint, request)))
+        this.#selectors.checkConstraint(constraint);
     }
-    return driver.text === DRIVER_NAME;
-  }
-
-  #checkConfigs(configs: Field, claim: { names: readonly string[]; cpusOfRequest: ClaimFacts['cpusOfRequest'] }): void {
-    const targets = new Map<string, Field>();
-    for (const config of configs.items) {
-      if (!this.#isForUs(config)) continue;
-      const requests = config.at('requests');
-      for (const request of requests.items) this.#checkTarget(request, claim.names, targets);
-      const parameters = config.at('opaque', 'parameters');
-      this.#checkParameters(parameters);
-      if (parameters.at('cpuConfig', 'cpuset').exists) this.#checkCpuset(parameters, requests, claim.cpusOfRequest);
-    }
-  }
-
-  #checkTarget(request: Field, names: readonly string[], targets: Map<string, Field>): void {
-    const name = request.text ?? '';
-    if (!names.includes(name)) {
-      const hint = suggestName(name, names) || `; it has ${names.join(', ') || 'none'}`;
-      this.#issues.push(request.issue('error', 'the name of a request of this claim', `correct the name${hint}`));
-    } else if (targets.has(name)) {
-      this.#issues.push(
-        request.issue('error', 'a request that no other configuration names', 'join the configurations'),
-      );
-    }
-    targets.set(name, request);
-  }
-
-  /** A list of CPUs is for one request, and of its size. */
-  #checkCpuset(parameters: Field, requests: Field, cpusOfRequest: ClaimFacts['cpusOfRequest']): void {
-    const cpuset = parameters.at('cpuConfig', 'cpuset');
-    if (requests.items.length !== 1) {
-      const remedy = 'name the one request that gets these CPUs';
-      this.#issues.push(requests.issue('error', 'exactly one request for a configuration with a cpuset', remedy));
-      return;
-    }
-    const wanted = cpusOfRequest.get(requests.items[0]?.text ?? '');
-    const given = readCpusetSize(parameters.value);
-    if (wanted === undefined || given === undefined || wanted === given) return;
-    const remedy = `the list has ${given} CPUs and the request asks for ${wanted}: make them equal`;
-    this.#issues.push(cpuset.issue('error', `a list of ${wanted} CPUs`, remedy));
-  }
-
-  #checkParameters(parameters: Field): void {
-    try {
-      parseOpaqueParameters(parameters.value);
-    } catch (error) {
-      if (!(error instanceof OpaqueParametersError)) throw error;
-      this.#issues.push(locateParameter(parameters, error.message));
-    }
-  }
-}
-
-/** Puts what the driver says about parameters ("cpuConfig.key is ...; want ...") to the field it speaks of. */
-function locateParameter(parameters: Field, message: string): Issue {
-  const [, state = message, want = 'parameters that agree with each other'] =
-    /^(.*?); (?:want )?(.*)$/s.exec(message) ?? [];
-  const [, path = '', unknownKey] =
-    /^(apiVersion|cpuConfig(?:\.\w+)?)(?: has the unknown key "([^"]*)")?/.exec(state) ?? [];
-  const steps = [...path.split('.').filter((step) => step !== ''), ...(unknownKey === undefined ? [] : [unknownKey])];
-  return parameters.at(...steps).issue('error', want, `correct it, or the driver refuses the claim: ${state}`);
-}
-
-function readCpusetSize(parameters: unknown): number | undefined {
-  try {
-    return parseOpaqueParameters(parameters).cpuset?.size;
-  } catch {
-    // Told already, with its place.
-    return undefined;
   }
 }
 
 /** What the claims and templates of some manifests ask for, by `kind namespace/name`; issues are appended. */
 export function checkClaims(manifests: readonly Manifest[], issues: Issue[]): ReadonlyMap<string, ClaimFacts> {
-  const checker = new DeviceChecker(findOurClasses(manifests), issues);
+  const classes = findOurClasses(manifests);
+  const checkers = new Map<DriverSettings, DeviceChecker>();
   const facts = new Map<string, ClaimFacts>();
-  for (const { kind, namespace, name, root } of manifests) {
+  for (const manifest of manifests) {
+    const { kind, namespace, name, root, settings } = manifest;
+    const checker = checkers.get(settings) ?? new DeviceChecker(classes, settings, issues);
+    checkers.set(settings, checker);
     const key = `${kind} ${namespace}/${name}`;
     if (kind === 'ResourceClaim') facts.set(key, checker.checkClaim(root.at('spec')));
     else if (kind === 'ResourceClaimTemplate') facts.set(key, checker.checkClaim(root.at('spec', 'spec')));
-    else if (kind === 'DeviceClass') checker.checkClass(root.at('spec'));
+    else if (kind === 'DeviceClass') checker.checkClass(manifest);
   }
   return facts;
 }

@@ -1,11 +1,16 @@
-import { type Document, isMap, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 import { errorText } from '../../lib/log.ts';
-
-/** Keys and indices from an object to one of its fields. */
-export type FieldPath = readonly (string | number)[];
+import type { FieldPath } from '../../resource-api/schema/read-object.ts';
+import { type DriverSettings, type GivenSettings, joinSettings, readSettingsLine } from './settings.ts';
 
 /** How bad an issue is: an error stops a pod or gives it wrong CPUs, a warning may, a note says what was not checked. */
 export type Severity = 'error' | 'warning' | 'note';
+
+/** A text with the name that messages call it by. */
+export interface ManifestText {
+  readonly file: string;
+  readonly text: string;
+}
 
 /** Something about an object that its author should know. */
 export interface Issue {
@@ -33,6 +38,8 @@ export interface Manifest {
   readonly namespace: string;
   readonly name: string;
   readonly root: Field;
+  /** How the driver is set up that the file is for. */
+  readonly settings: DriverSettings;
 }
 
 const KEY = /^[A-Za-z_][\w-]*$/;
@@ -55,6 +62,7 @@ interface Source {
   readonly lineCounter: LineCounter;
   /** Path of the object in its document: of a List's item. */
   readonly prefix: FieldPath;
+  readonly settings: DriverSettings;
   object: string;
 }
 
@@ -110,16 +118,30 @@ export class Field {
     return { severity, file, ...this.#place(), object, field: formatPath(this.path), value: this.value, want, remedy };
   }
 
+  /** An issue about the field's name, which stands where the field begins. */
+  keyIssue(severity: Severity, want: string, remedy: string): Issue {
+    const { document, prefix } = this.#source;
+    const holder: unknown = document.getIn([...prefix, ...this.path.slice(0, -1)], true);
+    const pair = isMap(holder)
+      ? holder.items.find(({ key }) => isScalar(key) && key.value === this.path.at(-1))
+      : undefined;
+    const offset = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+    const issue = this.issue(severity, want, remedy);
+    return offset === undefined ? issue : { ...issue, ...this.#lineOf(offset) };
+  }
+
+  #lineOf(offset: number): { line: number; column: number } {
+    const { line, col } = this.#source.lineCounter.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
   /** Line and column of the field, or of the nearest field around it that is there. */
   #place(): { line: number; column: number } {
-    const { document, lineCounter, prefix } = this.#source;
+    const { document, prefix } = this.#source;
     for (let length = this.path.length; length >= 0; length -= 1) {
       const node = document.getIn([...prefix, ...this.path.slice(0, length)], true) as { range?: [number] } | undefined;
       const offset = node?.range?.[0];
-      if (offset !== undefined) {
-        const { line, col } = lineCounter.linePos(offset);
-        return { line: Math.max(1, line), column: Math.max(1, col) };
-      }
+      if (offset !== undefined) return this.#lineOf(offset);
     }
     return { line: 1, column: 1 };
   }
@@ -131,14 +153,18 @@ function createManifest(value: unknown, source: Source): Manifest {
   const namespace = root.at('metadata', 'namespace').text ?? 'default';
   const name = root.at('metadata', 'name').text ?? root.at('metadata', 'generateName').text ?? '';
   source.object = `${kind || 'object'} ${namespace}/${name}`;
-  return { file: source.file, kind, apiVersion: root.at('apiVersion').text ?? '', namespace, name, root };
+  const { file, settings } = source;
+  return { file, kind, apiVersion: root.at('apiVersion').text ?? '', namespace, name, root, settings };
 }
 
+/** A document with the text it stands in. */
+type DocumentSource = Pick<Source, 'file' | 'document' | 'lineCounter' | 'settings'>;
+
 /** The objects of one YAML document; a List stands for its items. */
-function readDocument(file: string, document: Document, lineCounter: LineCounter): Manifest[] {
+function readDocument(source: DocumentSource): Manifest[] {
+  const { document } = source;
   const json: unknown = document.toJS({ maxAliasCount: 100 });
-  const create = (value: unknown, prefix: FieldPath) =>
-    createManifest(value, { file, document, lineCounter, prefix, object: '' });
+  const create = (value: unknown, prefix: FieldPath) => createManifest(value, { ...source, prefix, object: '' });
   if (!isMap(document.contents)) return [];
   const items = document.get('items', true);
   const isList = String(document.get('kind')).endsWith('List') && isSeq(items);
@@ -148,23 +174,29 @@ function readDocument(file: string, document: Document, lineCounter: LineCounter
 
 /**
  * Reads the objects of a YAML or JSON text, which may hold several documents. YAML 1.1, as kubectl reads it (sigs.k8s.io/yaml).
- * What is no YAML, or no object, is an issue.
+ * What is not YAML, or not an object, is an issue.
  */
-export function readManifests(file: string, text: string): { manifests: Manifest[]; issues: Issue[] } {
+export function readManifests(
+  { file, text }: ManifestText,
+  given: GivenSettings,
+): { manifests: Manifest[]; issues: Issue[] } {
   const lineCounter = new LineCounter();
   const documents: readonly Document[] = parseAllDocuments(text, { version: '1.1', prettyErrors: false, lineCounter });
   const manifests: Manifest[] = [];
   const issues: Issue[] = [];
-  const refuse = (offset: number, value: unknown, want: string) => {
+  const refuse = (offset: number, value: unknown, want: string, remedy = 'correct the file') => {
     const { line, col } = lineCounter.linePos(offset);
     const place = { line: Math.max(1, line), column: Math.max(1, col) };
-    issues.push({ severity: 'error', file, ...place, object: '', field: '', value, want, remedy: 'correct the file' });
+    issues.push({ severity: 'error', file, ...place, object: '', field: '', value, want, remedy });
   };
+  const stated = readSettingsLine(text);
+  if (stated.kind === 'mistake') refuse(stated.offset, stated.text, 'options of dracpu validate', stated.message);
+  const settings = joinSettings(given, stated.kind === 'settings' ? stated.settings : {});
   for (const document of documents) {
     for (const { message, pos } of document.errors) refuse(pos[0], message, 'YAML');
     if (document.errors.length > 0 || document.contents === null) continue;
     try {
-      const found = readDocument(file, document, lineCounter);
+      const found = readDocument({ file, document, lineCounter, settings });
       if (found.length === 0 && !isEmpty(document)) refuse(document.range?.[0] ?? 0, document.toJS(), 'an object');
       manifests.push(...found);
     } catch (error) {

@@ -1,15 +1,20 @@
-import { readMillis } from '../../resource-api/quantity.ts';
 import { nearestName, suggestName } from '../../lib/nearest-name.ts';
 import { type ClaimFacts, sumCpus } from './claims.ts';
-import type { Field, FieldPath, Issue, Manifest } from './manifest.ts';
-
-/** How the cluster counts CPUs, which manifests cannot tell. */
-export interface PodRules {
-  /** Whether the driver lets containers of one pod share a claim (`claimSharing: pod`). */
-  readonly sharing: 'none' | 'pod';
-  /** Whether devices count as the node's `cpu` (`publishNodeAllocatableResourceMapping`), so that pods need not repeat it. */
-  readonly nodeAllocatableMapping: boolean;
-}
+import type { Field, Issue, Manifest } from './manifest.ts';
+import {
+  formatMillis,
+  hasPodCpu,
+  isOurs,
+  MILLIS_PER_CPU,
+  type PodClaim,
+  type PodContainer,
+  readCpu,
+  sharesPool,
+  sumOfClaims,
+  sumOfShared,
+  sumOfUses,
+} from './pod-containers.ts';
+import type { FieldPath } from '../../resource-api/schema/read-object.ts';
 
 /** Where each kind of workload has its pod's spec. */
 const POD_SPECS: Readonly<Record<string, FieldPath>> = {
@@ -25,49 +30,15 @@ const POD_SPECS: Readonly<Record<string, FieldPath>> = {
 };
 
 const ENV_PREFIX = 'DRA_CPUSET';
-const MILLIS_PER_CPU = 1_000n;
-
-/** A claim as a pod names it. */
-interface PodClaim {
-  readonly entry: Field;
-  /** Name within the pod. */
-  readonly name: string;
-  /** Undefined when the claim is not among the manifests. */
-  readonly facts: ClaimFacts | undefined;
-  /** Key of a ResourceClaim of its own name, which other pods may name too. */
-  readonly claimKey: string | undefined;
-}
-
-/** A container with the claims of ours that it uses. */
-interface PodContainer {
-  readonly field: Field;
-  readonly name: string;
-  /** Whether it ends before the others start. */
-  readonly endsEarly: boolean;
-  /** References to claims of this driver with the CPUs of each, undefined where they cannot be told. */
-  readonly uses: readonly { readonly claim: PodClaim; readonly reference: Field; readonly cpus: number | undefined }[];
-}
-
-function formatMillis(millis: bigint): string {
-  return millis % MILLIS_PER_CPU === 0n ? `${millis / MILLIS_PER_CPU}` : `${millis}m`;
-}
-
-/** The `cpu` of a resource list; undefined when it is not there or no quantity. */
-function readCpu(resources: Field, list: 'requests' | 'limits'): bigint | undefined {
-  return readMillis(resources.at(list, 'cpu').quantity ?? '');
-}
-
 /** Checks the pods of some manifests against what their claims ask for. */
 class PodChecker {
   readonly #facts: ReadonlyMap<string, ClaimFacts>;
-  readonly #rules: PodRules;
   readonly #issues: Issue[];
   /** Pods by the claim they name, to find the second one. */
   readonly #podOfClaim = new Map<string, string>();
 
-  constructor(facts: ReadonlyMap<string, ClaimFacts>, rules: PodRules, issues: Issue[]) {
+  constructor(facts: ReadonlyMap<string, ClaimFacts>, issues: Issue[]) {
     this.#facts = facts;
-    this.#rules = rules;
     this.#issues = issues;
   }
 
@@ -76,6 +47,7 @@ class PodChecker {
     if (!path) return;
     const spec = manifest.root.at(...path);
     const claims = spec.at('resourceClaims').items.map((entry) => this.#readClaim(entry, manifest));
+    this.#checkNames(claims);
     const containers = [
       ...spec
         .at('initContainers')
@@ -83,7 +55,7 @@ class PodChecker {
       ...spec.at('containers').items.map((field) => this.#readContainer(field, claims, false)),
     ];
     for (const claim of claims) this.#checkUse(claim, containers, manifest);
-    if (!containers.some(({ uses }) => uses.length > 0) || this.#rules.nodeAllocatableMapping) return;
+    if (!containers.some(({ uses }) => uses.length > 0) || manifest.settings.nodeAllocatableMapping) return;
     if (hasPodCpu(spec)) this.#checkPodLevel(spec, containers);
     else this.#checkContainerLevel(containers);
   }
@@ -94,7 +66,10 @@ class PodChecker {
     const claimKey = claimName === undefined ? undefined : `ResourceClaim ${namespace}/${claimName}`;
     const key = claimKey ?? `ResourceClaimTemplate ${namespace}/${template ?? ''}`;
     const facts = this.#facts.get(key);
-    if (!facts) {
+    if ((claimName === undefined) === (template === undefined)) {
+      const want = 'either resourceClaimName or resourceClaimTemplateName';
+      this.#issues.push(entry.issue('error', want, claimName === undefined ? 'name one' : 'remove one'));
+    } else if (!facts) {
       const reference = entry.at(claimName === undefined ? 'resourceClaimTemplateName' : 'resourceClaimName');
       const remedy = 'give its file too; the CPUs of this claim are not checked';
       this.#issues.push(reference.issue('note', 'a claim or template of the given files', remedy));
@@ -113,10 +88,27 @@ class PodChecker {
     }
     const uses = field.at('resources', 'claims').items.flatMap((reference) => {
       const claim = claims.find((one) => one.name === reference.at('name').text);
-      if (!claim) this.#reportUnknownClaim(reference.at('name'), claims);
+      if (claim) this.#checkRequest(claim, reference.at('request'));
+      else this.#reportUnknownClaim(reference.at('name'), claims);
       return claim && isOurs(claim) ? [{ claim, reference, cpus: this.#readUse(claim, reference) }] : [];
     });
     return { field, name, endsEarly, uses };
+  }
+
+  /** A container that uses a part of a claim names one of its requests. */
+  #checkRequest({ name, facts }: PodClaim, request: Field): void {
+    if (!facts || !request.exists || facts.requestNames.includes(request.text ?? '')) return;
+    const want = `a request of claim ${name} (${facts.requestNames.join(', ') || 'it has none'})`;
+    const hint = suggestName(request.text ?? '', facts.requestNames);
+    this.#issues.push(request.issue('error', want, `correct the name, or the container cannot start${hint}`));
+  }
+
+  /** The names of a pod's claims are its own, each once. */
+  #checkNames(claims: readonly PodClaim[]): void {
+    for (const [index, { entry, name }] of claims.entries()) {
+      if (claims.findIndex((other) => other.name === name) === index) continue;
+      this.#issues.push(entry.at('name').issue('error', 'a name that no other claim of the pod has', 'rename it'));
+    }
   }
 
   #reportUnknownClaim(name: Field, claims: readonly PodClaim[]): void {
@@ -136,7 +128,11 @@ class PodChecker {
     return facts.cpusOfRequest.get(request.text) ?? undefined;
   }
 
-  #checkUse(claim: PodClaim, containers: readonly PodContainer[], { kind, namespace, name, root }: Manifest): void {
+  #checkUse(
+    claim: PodClaim,
+    containers: readonly PodContainer[],
+    { kind, namespace, name, root, settings }: Manifest,
+  ): void {
     if (!isOurs(claim)) return;
     const users = containers.filter(({ uses }) => uses.some((use) => use.claim === claim));
     const field = claim.entry.at('name');
@@ -146,7 +142,7 @@ class PodChecker {
         field.issue('warning', 'a container that uses the claim, whose CPUs are held all the same', remedy),
       );
     }
-    if (users.length > 1 && this.#rules.sharing === 'none') {
+    if (users.length > 1 && settings.claimSharing === 'none') {
       const second = users[1]?.uses.find((use) => use.claim === claim)?.reference.at('name') ?? field;
       const want = `a claim of its own: ${JSON.stringify(claim.name)} is used by container ${users[0]?.name} too`;
       const remedy = 'a claim serves one container; give each its own, or set claimSharing: pod (--claim-sharing pod)';
@@ -248,61 +244,11 @@ class PodChecker {
   }
 }
 
-/** The CPUs of a container's claims; undefined where they cannot be told. */
-function sumOfUses({ uses }: PodContainer): number | undefined {
-  return uses.reduce<number | undefined>(
-    (sum, use) => (sum === undefined || use.cpus === undefined ? undefined : sum + use.cpus),
-    0,
-  );
-}
-
-/** Whether a container with claims runs on the shared CPUs besides. */
-function sharesPool({ uses }: PodContainer): boolean {
-  return uses.some(({ claim }) => claim.facts?.sharesPool);
-}
-
-/** Whether a claim asks this driver for anything; one that is not known is not ours. */
-function isOurs({ facts }: PodClaim): boolean {
-  return facts !== undefined && facts.cpusOfRequest.size > 0;
-}
-
-function hasPodCpu(spec: Field): boolean {
-  return spec.at('resources', 'requests', 'cpu').exists || spec.at('resources', 'limits', 'cpu').exists;
-}
-
-/** The CPUs of all claims that containers use, each counted once. */
-function sumOfClaims(containers: readonly PodContainer[]): bigint | undefined {
-  const claims = new Set(containers.flatMap(({ uses }) => uses.map(({ claim }) => claim)));
-  let sum = 0;
-  for (const { facts } of claims) {
-    const cpus = facts && sumCpus(facts);
-    if (cpus === undefined) return undefined;
-    sum += cpus;
-  }
-  return BigInt(sum) * MILLIS_PER_CPU;
-}
-
-/** What a container asks for of the shared CPUs: all of its request, or what goes beyond its claims where those allow that. */
-function askOfShared(container: PodContainer): bigint {
-  const request = readCpu(container.field.at('resources'), 'requests') ?? 0n;
-  if (container.uses.length === 0) return request;
-  const cpus = sharesPool(container) ? sumOfUses(container) : undefined;
-  const surplus = cpus === undefined ? 0n : request - BigInt(cpus) * MILLIS_PER_CPU;
-  return surplus > 0n ? surplus : 0n;
-}
-
-/** What containers ask for of the shared CPUs: together, or as much as the greediest of those that end before the others start. */
-function sumOfShared(containers: readonly PodContainer[]): bigint {
-  const asks = containers.map((container) => ({ endsEarly: container.endsEarly, cpu: askOfShared(container) }));
-  const together = asks.filter(({ endsEarly }) => !endsEarly).reduce((sum, { cpu }) => sum + cpu, 0n);
-  return asks.filter(({ endsEarly }) => endsEarly).reduce((most, { cpu }) => (cpu > most ? cpu : most), together);
-}
-
 /** Checks every pod and workload; issues are appended. */
 export function checkPods(
   manifests: readonly Manifest[],
-  { facts, rules, issues }: { facts: ReadonlyMap<string, ClaimFacts>; rules: PodRules; issues: Issue[] },
+  { facts, issues }: { readonly facts: ReadonlyMap<string, ClaimFacts>; readonly issues: Issue[] },
 ): void {
-  const checker = new PodChecker(facts, rules, issues);
+  const checker = new PodChecker(facts, issues);
   for (const manifest of manifests) checker.check(manifest);
 }

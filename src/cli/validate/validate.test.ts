@@ -13,16 +13,9 @@ import {
   resourceClaims,
   v1alpha1,
 } from './testing/manifests.ts';
-import type { PodRules } from './pods.ts';
+import type { GivenSettings } from './settings.ts';
+import { check } from './testing/check.ts';
 import { validateManifests } from './validate.ts';
-
-const RULES: PodRules = { sharing: 'none', nodeAllocatableMapping: false };
-
-/** Everything that is told about some documents, as "severity field: what is wanted". */
-function check(documents: readonly string[], rules: PodRules = RULES): string[] {
-  const { issues } = validateManifests([{ file: 'f.yaml', text: documents.join('\n---\n') }], rules);
-  return issues.map(({ severity, field, want }) => `${severity} ${field}: ${want}`);
-}
 
 /** A claim of four CPUs whose container runs on shared ones, too. */
 const mixed = (name: string) =>
@@ -30,9 +23,20 @@ const mixed = (name: string) =>
     '"name":"c"',
     `"name":"${name}"`,
   );
+/** A pod whose container uses one request of claim a. */
+const podWithRequest = (request: string) =>
+  pod({
+    containers: [
+      {
+        name: 'm',
+        resources: { requests: { cpu: '2' }, limits: { cpu: '2' }, claims: [{ name: 'a', request }] },
+      },
+    ],
+    resourceClaims: resourceClaims('a'),
+  });
 const ofMixedClass = { deviceClassName: 'mixed' };
 
-const cases: { title: string; documents: string[]; rules?: PodRules; want: (string | RegExp)[] }[] = [
+const cases: { title: string; documents: string[]; settings?: GivenSettings; want: (string | RegExp)[] }[] = [
   {
     title: 'Option B: a container that repeats its claim',
     documents: [
@@ -155,7 +159,7 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
       claim('a', 10),
       pod({ containers: [container('m', { claims: ['a'] })], resourceClaims: resourceClaims('a') }),
     ],
-    rules: { ...RULES, nodeAllocatableMapping: true },
+    settings: { nodeAllocatableMapping: true },
     want: [],
   },
   {
@@ -202,6 +206,7 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
     title: 'Option B: shared CPUs by the DeviceClass, which a claim takes back',
     documents: [
       JSON.stringify({
+        apiVersion: 'resource.k8s.io/v1',
         kind: 'DeviceClass',
         metadata: { name: 'mixed' },
         spec: {
@@ -245,7 +250,7 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
         resourceClaims: resourceClaims('a'),
       }),
     ],
-    rules: { ...RULES, sharing: 'pod' },
+    settings: { claimSharing: 'pod' },
     want: [],
   },
   {
@@ -279,6 +284,57 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
     ],
   },
   {
+    title: 'a container that names a request of its claim',
+    documents: [claim('a', 2), podWithRequest('cpus')],
+    want: [],
+  },
+  {
+    title: 'a container that names a request which its claim does not have',
+    documents: [claim('a', 2), podWithRequest('cpu')],
+    want: ['error spec.containers[0].resources.claims[0].request: a request of claim a (cpus)'],
+  },
+  {
+    title: 'a container that names a request of a claim for another driver',
+    documents: [
+      claimOf({ requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu.example.com' } }] }).replace(
+        '"name":"c"',
+        '"name":"a"',
+      ),
+      podWithRequest('gpus'),
+    ],
+    want: ['error spec.containers[0].resources.claims[0].request: a request of claim a (gpu)'],
+  },
+  {
+    title: 'a container that names an alternative instead of its request',
+    documents: [
+      claimOf({
+        requests: [{ name: 'cpus', firstAvailable: [{ name: 'x', deviceClassName: 'dra.cpu', count: 2 }] }],
+      }).replace('"name":"c"', '"name":"a"'),
+      podWithRequest('cpus/x'),
+    ],
+    want: ['error spec.containers[0].resources.claims[0].request: a request of claim a (cpus)'],
+  },
+  {
+    title: 'claims of a pod from neither or both sources, and two of one name',
+    documents: [
+      claim('a', 2),
+      pod({
+        containers: [container('m', { cpu: '2', claims: ['b'] })],
+        resourceClaims: [
+          { name: 'a' },
+          { name: 'b', resourceClaimName: 'a', resourceClaimTemplateName: 't' },
+          { name: 'a', resourceClaimTemplateName: 'x' },
+        ],
+      }),
+    ],
+    want: [
+      'error spec.resourceClaims[0]: either resourceClaimName or resourceClaimTemplateName',
+      'error spec.resourceClaims[1]: either resourceClaimName or resourceClaimTemplateName',
+      'error spec.resourceClaims[2].name: a name that no other claim of the pod has',
+      /^note spec\.resourceClaims\[2\]\.resourceClaimTemplateName/,
+    ],
+  },
+  {
     title: 'a variable of the driver’s',
     documents: [pod({ containers: [{ name: 'm', env: [{ name: 'DRA_CPUSET_x', value: '0-3' }] }] })],
     want: [/^error spec\.containers\[0\]\.env\[0\]\.name: no variable that begins with DRA_CPUSET/],
@@ -303,7 +359,9 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
         requests: [exactly({ selectors: [{ cel: { expression: 'device.attributes["dra.cpu"].numaNode == 0' } }] })],
       }),
     ],
-    want: [/selectors\[0\]\.cel\.expression: an attribute of this driver: numaNodeID/],
+    want: [
+      /selectors\[0\]\.cel\.expression: an attribute of devices with cpuDeviceMode grouped, groupBy numanode: numaNodeID/,
+    ],
   },
   {
     title: 'a DeviceClass and a driver of nearly our name',
@@ -317,7 +375,11 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
   },
   {
     title: 'other drivers’ claims',
-    documents: [claimOf({ requests: [exactly({ deviceClassName: 'gpu.example.com', count: 0 })] })],
+    documents: [
+      claimOf({
+        requests: [exactly({ deviceClassName: 'gpu.example.com', capacity: { requests: { memory: '1.5Gi' } } })],
+      }),
+    ],
     want: [],
   },
   {
@@ -367,9 +429,10 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
     title: 'a cpuset in a DeviceClass',
     documents: [
       JSON.stringify({
+        apiVersion: 'resource.k8s.io/v1',
         kind: 'DeviceClass',
         metadata: { name: 'fast' },
-        spec: { config: [opaque(v1alpha1({ cpuset: '0' }))] },
+        spec: { config: [{ opaque: { driver: 'dra.cpu', parameters: v1alpha1({ cpuset: '0' }) } }] },
       }),
       claimOf({ requests: [exactly({ deviceClassName: 'fast', capacity: { requests: { 'dra.cpu/cpu': '1m' } } })] }),
     ],
@@ -382,6 +445,7 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
     title: 'alternatives of one size, and of several',
     documents: [
       JSON.stringify({
+        apiVersion: 'resource.k8s.io/v1',
         kind: 'ResourceClaimTemplate',
         metadata: { name: 't' },
         spec: {
@@ -434,9 +498,9 @@ const cases: { title: string; documents: string[]; rules?: PodRules; want: (stri
   { title: 'empty documents', documents: ['', '# nothing', 'null'], want: [] },
 ];
 
-for (const { title, documents, rules, want } of cases) {
+for (const { title, documents, settings, want } of cases) {
   test(`validateManifests judges ${title}`, () => {
-    const told = check(documents, rules);
+    const told = check(documents, settings);
     assert.equal(told.length, want.length, told.join('\n'));
     for (const [i, expected] of want.entries()) {
       if (typeof expected === 'string') assert.equal(told[i], expected);
@@ -446,7 +510,7 @@ for (const { title, documents, rules, want } of cases) {
 }
 
 test('formatIssue names file, line, object, field, value, what is allowed and the remedy', () => {
-  const { issues } = validateManifests([{ file: 'claims.yaml', text: claim('db', '1.5') }], RULES);
+  const { issues } = validateManifests([{ file: 'claims.yaml', text: claim('db', '1.5') }]);
   assert.deepEqual(issues.map(formatIssue), [
     'claims.yaml:11:44: error: ResourceClaim default/db: spec.devices.requests[0].exactly.capacity.requests["dra.cpu/cpu"] is "1.5"; ' +
       'want a whole number of CPUs, 1 or more; exclusive CPUs cannot be divided: ask for whole ones, and for the rest of ' +

@@ -72,7 +72,7 @@ function alternativesCauses(field: string, alternatives: readonly DeviceRequest[
     const path = `${field}[${index}]`;
     const name = alternative.name ?? '';
     const named = isDnsLabel(name) ? [] : [nameCause(`${path}.name`, name, 'a DNS label')];
-    const isRepeated = alternatives.findIndex((other) => other.name === name) < index;
+    const isRepeated = alternatives.findIndex((other) => (other.name ?? '') === name) < index;
     return [...named, ...(isRepeated ? [duplicate(path, name)] : []), ...deviceRequestCauses(path, alternative)];
   });
 }
@@ -129,7 +129,9 @@ export function deviceClaimCauses(field: string, claim: DeviceClaim): StatusCaus
     return [tooMany(`${field}.constraints`, constraints.length, CONSTRAINTS_MAX)];
   const names = requestNames(claim);
   const repeated = requests.flatMap(({ name = '' }, index) =>
-    requests.findIndex((other) => other.name === name) < index ? [duplicate(`${field}.requests[${index}]`, name)] : [],
+    requests.findIndex((other) => (other.name ?? '') === name) < index
+      ? [duplicate(`${field}.requests[${index}]`, name)]
+      : [],
   );
   return [
     ...requests.flatMap((request, index) => requestCauses(`${field}.requests[${index}]`, request)),
