@@ -1,7 +1,7 @@
-import { dirname } from 'node:path';
 import type { RemoteClaimHandler } from '../handover/remote-handler.ts';
 import { ReplaceableClaimHandler } from '../handover/replaceable-handler.ts';
 import { chooseSocketPaths } from '../sockets/socket-paths.ts';
+import { sweepStaleSockets } from '../sockets/stale-sockets.ts';
 import { sleep } from '../lib/backoff.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { connectApi } from './connect-api.ts';
@@ -105,30 +105,19 @@ async function startParts(
   });
   const machine = await loadMachine(config);
   const started = Promise.withResolvers<ReplaceableClaimHandler>();
-  const leave = async (successor: RemoteClaimHandler) => {
+  const leave = async (successor: RemoteClaimHandler, { isFenced }: { readonly isFenced: boolean }) => {
     base.push(async () => successor.close());
     // Who is to leave while still starting would go on with it afterwards.
     const handler = await started.promise;
-    await Promise.race([handler.replace(successor), sleep(CALLS_END_TIMEOUT_MS)]);
+    const ended = handler.replace(successor);
+    if (!isFenced) await Promise.race([ended, sleep(CALLS_END_TIMEOUT_MS)]);
     await stopAll(roles);
   };
-  let hasLost = false;
-  const lose = async () => {
-    if (hasLost) return;
-    hasLost = true;
-    logger
-      .forModule('holder')
-      .error('Another driver has taken the claims of this node; this one decides nothing from now on');
-    await started.promise;
-    await stopAll(roles);
-  };
-  const holder = await takeNode(options, { paths, leave, onAbandoned });
+  const abandon = () => void stopAll(roles).then(onAbandoned);
+  const { holder, claims: directory } = await takeNode(options, { paths, leave, onAbandoned: abandon });
   base.push(() => holder.release());
-  const foundation = await loadFoundation(config, machine, {
-    dataDirectory: dirname(paths.endpoint),
-    log: logger.forModule('driver'),
-    onLost: () => void lose(),
-  });
+  roles.push(sweepStaleSockets({ driverName: DRIVER_NAME, paths, log: logger.forModule('holder') }));
+  const foundation = await loadFoundation(config, machine, { directory, log: logger.forModule('driver') });
   base.push(() => foundation.names.idle());
   roles.push(() => foundation.stopFiles());
   for (let file = 0; file < foundation.damagedFiles; file += 1) metrics.recordDamagedFile();

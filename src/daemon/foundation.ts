@@ -1,8 +1,9 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Ledger } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { Config } from '../config/config.ts';
 import type { Machine } from '../devices/machine.ts';
-import { takeClaimsDirectory } from '../handover/claims-directory.ts';
+import type { ClaimsDirectory } from '../handover/claims-directory.ts';
 import { boundedMap } from '../lib/bounded-map.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import { describeDevices } from '../prepare/describe-devices.ts';
@@ -35,13 +36,11 @@ export interface ConfiguredMachine {
   readonly overlay: SysfsOverlay | undefined;
 }
 
-/** Where the foundation is laid. */
+/** What the foundation is laid on. */
 export interface FoundationOptions {
-  /** The plugin's data directory: `<kubelet root>/plugins/<driver name>`. */
-  readonly dataDirectory: string;
+  /** The directory of claim records, which came with the node. */
+  readonly directory: Pick<ClaimsDirectory, 'path'>;
   readonly log: Log;
-  /** Another driver has taken the claims' records: it decides from now on. */
-  readonly onLost: () => void;
 }
 
 /** Claims whose files are looked at together. */
@@ -53,37 +52,34 @@ export async function loadMachine(config: Config): Promise<ConfiguredMachine> {
   return { machine: readMachine(config, overlay), overlay };
 }
 
-/** The store of claims, its records in a folder that was taken from the driver that had it. */
-async function openStore(
+/** The store of claims, and the files that follow from it. */
+function openStore(
   { cdiDirectory }: Config,
-  { dataDirectory, log, onLost }: FoundationOptions,
+  { directory, log }: FoundationOptions,
   readMachineNow: () => Machine,
-) {
-  const directory = await takeClaimsDirectory(dataDirectory, log);
-  const places = { driverName: DRIVER_NAME, dataDirectory, cdiDirectory };
+): { derived: DerivedFiles; store: ClaimStore } {
+  const places = { driverName: DRIVER_NAME, dataDirectory: dirname(directory.path), cdiDirectory };
   const derived = new DerivedFiles(places, log);
-  const derive = (claim: Parameters<typeof describeDevices>[0]) =>
-    deriveFiles(claim, describeDevices(claim, readMachineNow()), places);
-  const store = new ClaimStore({ directory: directory.path, derived, derive, onLost, log });
-  return { directory, derived, store };
+  const derive = (claim: PreparedClaim) => deriveFiles(claim, describeDevices(claim, readMachineNow()), places);
+  return { derived, store: new ClaimStore({ directory: directory.path, derived, derive, log }) };
 }
 
 /**
  * Reads the claims that were prepared before, and the names that devices had.
- * @throws ClaimStoreError or ClaimsDirectoryError when there is no place to keep claims.
+ * @throws ClaimStoreError when there is no place to keep claims.
  */
 export async function loadFoundation(
   config: Config,
   { machine: unnamed, overlay }: ConfiguredMachine,
   options: FoundationOptions,
 ): Promise<Foundation> {
-  const { dataDirectory, log, onLost } = options;
+  const { directory, log } = options;
   const ledger = new Ledger(unnamed.devices, config);
   const foundation: { machine: Machine } = { machine: unnamed };
-  const { directory, derived, store } = await openStore(config, options, () => foundation.machine);
+  const { derived, store } = openStore(config, options, () => foundation.machine);
   const { cdiDirectory } = config;
   const damagedFiles = await recoverClaims({ store, cdiDirectory, ledger, log });
-  const names = await DeviceNames.open(join(dataDirectory, 'device-names.json'), config, log);
+  const names = await DeviceNames.open(join(dirname(directory.path), 'device-names.json'), config, log);
   foundation.machine = names.restore(
     unnamed,
     ledger.claims.flatMap(({ assignments }) => assignments),
@@ -91,10 +87,8 @@ export async function loadFoundation(
   await restoreFiles(ledger, { store, derived, log });
   derived.start();
   store.start();
-  const unwatch = directory.watch(onLost, () => void store.check());
   reportMachine(foundation.machine, { config, ledger, log });
   const stopFiles = async () => {
-    unwatch();
     await store.stop();
     await derived.stop();
   };

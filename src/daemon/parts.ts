@@ -20,6 +20,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeState } from '../view/cpu-map.ts';
 import { type ClaimReporter, createClaimObserver, errorCode } from './claim-observer.ts';
 import type { ApiSide } from './connect-api.ts';
+import type { ClaimsDirectory } from '../handover/claims-directory.ts';
 import { DriverHolder } from '../handover/driver-holder.ts';
 import { identifyDriver } from '../handover/driver-identity.ts';
 import type { Foundation } from './foundation.ts';
@@ -241,7 +242,10 @@ export function createKubeletPlugin(
   });
 }
 
-/** Takes the node, from a predecessor in a rolling update if need be, and gives it up to a successor. */
+/**
+ * Takes the node, from a predecessor in a rolling update if need be, and hands it over to a successor. `claims` is the
+ * directory of claim records that comes with the node.
+ */
 export async function takeNode(
   { config, logger }: DaemonOptions,
   {
@@ -250,21 +254,20 @@ export async function takeNode(
     onAbandoned,
   }: {
     paths: SocketPaths;
-    leave: (successor: RemoteClaimHandler) => Promise<void>;
+    leave: (successor: RemoteClaimHandler, options: { readonly isFenced: boolean }) => Promise<void>;
     onAbandoned: () => void;
   },
-): Promise<DriverHolder> {
+): Promise<{ holder: DriverHolder; claims: ClaimsDirectory }> {
   const pod = { namespace: config.podNamespace, name: config.podName, uid: config.podUid };
   const holder = new DriverHolder({
     directory: dirname(paths.endpoint),
     identity: identifyDriver(pod, { pid: process.pid, hostname: hostname(), version }),
     endpoint: paths.endpoint,
-    onTakenOver: ({ endpoint }) => leave(new RemoteClaimHandler(endpoint)),
+    onTakenOver: ({ endpoint, isFenced }) => leave(new RemoteClaimHandler(endpoint), { isFenced }),
     onAbandoned,
     log: logger.forModule('holder'),
   });
-  await holder.take();
-  return holder;
+  return { holder, claims: await holder.take() };
 }
 
 /** Serves the driver's pages, unless that is switched off. */

@@ -10,10 +10,16 @@ import { type ClaimsState, ClaimsWatch } from './watch-claims.ts';
 /** As the directories of the driver's sockets: the driver runs as root, and no other program reads here. */
 const DIRECTORY_MODE = 0o750;
 
-/** Each failed attempt means that another driver took the directory meanwhile; more drivers than this do not start at once. */
+/**
+ * Each failed attempt means that another driver took the directory meanwhile; more drivers than this do not start at
+ * once.
+ */
 const ATTEMPTS_MAX = 100;
 
-/** What rename(2) returns when another driver has the directory: it is gone, or already part of the one that it was to be merged into. */
+/**
+ * What rename(2) returns when another driver has the directory: it is gone, or already part of the one that it was to
+ * be merged into.
+ */
 const MERGED_AWAY_CODES = ['ENOENT', 'EINVAL'];
 
 /** Why the directory of claim records cannot be taken. */
@@ -27,16 +33,17 @@ export class ClaimsDirectoryError extends CodedError<ClaimsDirectoryErrorCode> {
 /** The directory of claim records, as long as this process holds the node. */
 export interface ClaimsDirectory {
   /**
-   * Writing and removing below this path fails with ENOENT as soon as another driver has taken the directory. The kernel looks a path up before it
-   * locks the directory, so a change counts only when the directory can be opened by this path afterwards, as to fsync it.
+   * Writing and removing below this path fails with ENOENT as soon as another driver has taken the directory. The
+   * kernel looks a path up before it locks the directory, so a change counts only when the directory can be opened by
+   * this path afterwards, as to fsync it.
    */
   readonly path: string;
   /** Whether no other driver has taken the directory. @throws the system's error when that cannot be seen. */
   isOurs(): Promise<boolean>;
   /**
-   * Calls `onLost` once when another driver takes the directory, within 1 s. When the directory is removed and no driver took it, it is
-   * created again, empty, and `onRecreated` is called: every record is to be written again. Without `onRecreated` a directory that was
-   * removed counts as lost.
+   * Calls `onLost` once when another driver takes the directory, within 1 s. When the directory is removed and no
+   * driver took it, it is created again, empty, and `onRecreated` is called: every record is to be written again.
+   * Without `onRecreated` a directory that was removed counts as lost.
    * @returns what stops the watch
    */
   watch(onLost: () => void, onRecreated?: () => void): () => void;
@@ -79,8 +86,8 @@ async function renameLatest(parent: string, log: Log): Promise<string> {
 }
 
 /**
- * Merges all other directories into `own`. When two drivers merge each other's, the kernel lets one of the two renames happen and the other
- * one fail, so that one directory stays.
+ * Merges all other directories into `own`. When two drivers merge each other's, the kernel lets one of the two renames
+ * happen and the other one fail, so that one directory stays.
  * @throws ENOENT or EINVAL when another driver was faster.
  */
 async function mergeOthers(parent: string, own: string, log: Log): Promise<void> {
@@ -104,7 +111,8 @@ async function takeName(parent: string, log: Log): Promise<string | undefined> {
       await mergeOthers(parent, name, log);
       return true;
     }, MERGED_AWAY_CODES);
-    // Either a directory to be merged has gone, and the rest is looked at again, or this one has: another driver took it.
+    // Either a directory to be merged has gone, and the rest is looked at again, or this one has: another driver took
+    // it.
     if (isMerged || !(await isDirectory(join(parent, name)))) return name;
   }
   return undefined;
@@ -153,9 +161,10 @@ class OwnDirectory implements ClaimsDirectory {
 }
 
 /**
- * Takes the directory of claim records below `parent` from the driver that had it: the file system then refuses that driver's writes, because
- * the directory has another name. Records of several directories, as a restored copy leaves them, are merged into one. When two drivers take
- * the directory at the same moment, one of them holds it and the other one's `isOurs()` is false from the start.
+ * Takes the directory of claim records below `parent` from the driver that had it: the file system then refuses that
+ * driver's writes, because the directory has another name. Records of several directories, as a restored copy leaves
+ * them, are merged into one. When two drivers take the directory at the same moment, one of them holds it and the other
+ * one's `isOurs()` is false from the start.
  * @throws ClaimsDirectoryError when the directory can be neither found nor created.
  */
 export async function takeClaimsDirectory(parent: string, log: Log = silentLog): Promise<ClaimsDirectory> {

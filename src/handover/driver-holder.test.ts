@@ -1,102 +1,77 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
-import { DriverHolder, type DriverHolderOptions } from './driver-holder.ts';
-import { type DriverIdentity, identifyDriver } from './driver-identity.ts';
+import { identifyDriver } from './driver-identity.ts';
+import { endpointOf, Holders, podOf } from './testing/holders.ts';
 
-const PROCESS = { pid: 7, hostname: 'worker', version: '0.1.0' };
-const podOf = (name: string, namespace = 'kube-system') => identifyDriver({ namespace, name, uid: undefined }, PROCESS);
-
-/** A directory, and holders in it that are released before it is removed. */
-async function fixture(context: TestContext) {
-  const directory = await mkdtemp(join(tmpdir(), 'dh-'));
-  const holders: DriverHolder[] = [];
-  context.after(async () => {
-    await Promise.all(holders.map((holder) => holder.release()));
-    await rm(directory, { recursive: true, force: true });
-  });
-  /** Those that found nobody to whom they gave the node. */
-  const abandoned: string[] = [];
-  const create = (identity: DriverIdentity, onTakenOver: DriverHolderOptions['onTakenOver'] = async () => {}) => {
-    const endpoint = `/endpoints/${identity.holder}`;
-    const onAbandoned = () => void abandoned.push(identity.holder);
-    const options = { directory, identity, endpoint, onTakenOver, onAbandoned, log: silentLog };
-    const holder = new DriverHolder({ ...options, successorPatienceMs: 50 });
-    holders.push(holder);
-    return holder;
-  };
-  return { directory, create, abandoned };
-}
-
-test('C12: a second installation is refused with the name of the first, until that is gone', async (context) => {
-  const { create } = await fixture(context);
-  const first = create(podOf('dra-driver-cpu-x2x8k'));
-  const second = create(podOf('other-b9b9b', 'cpu'));
+test('C12: a second installation is refused with the name of the first, until that is gone', async (t) => {
+  const holders = await Holders.create(t);
+  const first = holders.add(podOf('dra-driver-cpu-x2x8k'));
+  const second = holders.add(podOf('other-b9b9b', 'cpu'));
   await first.take();
-  await assert.rejects(second.take(), (error: Error & { code?: string }) => {
-    assert.equal(error.code, 'SecondDriver');
-    assert.match(
-      error.message,
-      /^Cannot start pod cpu\/other-b9b9b: pod kube-system\/dra-driver-cpu-x2x8k \(dracpu 0\.1\.0\) manages the CPUs/,
-    );
-    return true;
+  await assert.rejects(second.take(), {
+    code: 'SecondDriver',
+    message:
+      /^Cannot start pod cpu\/other-b9b9b: pod kube-system\/dra-driver-cpu-x2x8k \(dracpu 0\.1\.0\) already manages the CPUs/,
   });
   await first.release();
   await second.take();
 });
 
-test('DriverHolder is taken over by a pod of the same DaemonSet, whose predecessor leaves it alone', async (context) => {
-  const { create } = await fixture(context);
-  const [old, next, other] = [podOf('cpu-b9b9b'), podOf('cpu-c9c9c'), podOf('another-b9b9b')].map((identity) =>
-    create(identity),
-  );
-  await old?.take();
-  await next?.take();
-  await old?.release();
-  await assert.rejects(other?.take() ?? Promise.resolve(), /pod kube-system\/cpu-c9c9c/);
+test('DriverHolder.take takes over from a pod of the same DaemonSet, whose end leaves the successor alone', async (t) => {
+  const holders = await Holders.create(t);
+  const old = holders.add(podOf('cpu-b9b9b'));
+  await old.take();
+  await holders.add(podOf('cpu-c9c9c')).take();
+  await old.release();
+  await assert.rejects(holders.add(podOf('another-b9b9b')).take(), /pod kube-system\/cpu-c9c9c/);
 });
 
-test('DriverHolder takes the node only when its predecessor has left it, and tells that one where it serves', async (context) => {
-  const { create } = await fixture(context);
+test('DriverHolder.take resolves when the predecessor has left the node, which then knows where the successor serves', async (t) => {
+  const holders = await Holders.create(t);
   const steps: string[] = [];
   const { promise: left, resolve: leave } = Promise.withResolvers<void>();
-  const old = create(podOf('cpu-b9b9b'), async ({ endpoint }) => {
-    steps.push(`asked to leave for ${endpoint}`);
+  const onTakenOver = async ({ endpoint, isFenced }: { endpoint: string; isFenced: boolean }) => {
+    steps.push(`asked to leave for ${endpoint}`, `fenced: ${isFenced}`);
     await left;
     steps.push('left');
-  });
-  await old.take();
-  const next = create(podOf('cpu-c9c9c'));
-  const taken = next.take().then(() => steps.push('taken'));
-  await eventually('the old one is asked', () => steps.length === 1);
+  };
+  await holders.add(podOf('cpu-b9b9b'), { onTakenOver }).take();
+  const successor = podOf('cpu-c9c9c');
+  const taken = holders
+    .add(successor)
+    .take()
+    .then(() => steps.push('taken'));
+  await eventually('the old one is asked', () => steps.length === 2);
   leave();
   await taken;
-  assert.deepEqual(steps, ['asked to leave for /endpoints/pod kube-system/cpu-c9c9c', 'left', 'taken']);
+  const endpoint = endpointOf(holders.directory, successor);
+  assert.deepEqual(steps, [`asked to leave for ${endpoint}`, 'fenced: false', 'left', 'taken']);
+  assert.deepEqual(holders.warnings, []);
 });
 
-test('DriverHolder gives the node to one of several successors, from whom the next takes it', async (context) => {
-  const { create } = await fixture(context);
+test('DriverHolder hands the node to one of several successors, from which the next takes it', async (t) => {
+  const holders = await Holders.create(t);
   const [left, steps] = [Promise.withResolvers<void>(), [] as string[]];
-  await create(podOf('cpu-b9b9b'), () => left.promise).take();
+  await holders.add(podOf('cpu-b9b9b'), { onTakenOver: () => left.promise }).take();
   const takes = ['c9c9c', 'd9d9d', 'f9f9f'].map(async (suffix) => {
-    await create(podOf(`cpu-${suffix}`), async ({ endpoint }) => {
-      steps.push(`${suffix} leaves for ${endpoint.slice(-5)}`);
-    }).take();
+    const onTakenOver = async ({ endpoint }: { endpoint: string }) => {
+      steps.push(`${suffix} leaves for ${basename(endpoint, '.sock').slice(-5)}`);
+    };
+    await holders.add(podOf(`cpu-${suffix}`), { onTakenOver }).take();
     steps.push(`${suffix} takes`);
   });
   left.resolve();
   await Promise.all(takes);
-  // Whoever took the node left it before the next one took it.
-  const holders = steps.filter((step) => step.endsWith('takes')).map((step) => step.slice(0, 5));
-  const [first, second, third] = holders;
+  // Each one left the node before the next one took it.
+  const takers = steps.filter((step) => step.endsWith('takes')).map((step) => step.slice(0, 5));
+  const [first, second, third] = takers;
   assert.deepEqual(steps, [
     `${first} takes`,
     `${first} leaves for ${second}`,
@@ -106,68 +81,61 @@ test('DriverHolder gives the node to one of several successors, from whom the ne
   ]);
 });
 
-test('DriverHolder is told when nobody has the node any more to whom it was given up', async (context) => {
-  const { directory, create, abandoned } = await fixture(context);
-  const [old, next, last] = ['cpu-b9b9b', 'cpu-c9c9c', 'cpu-d9d9d'].map((name) => create(podOf(name)));
+test('DriverHolder calls onAbandoned when no driver holds the node that it handed over', async (t) => {
+  const holders = await Holders.create(t);
+  const { abandoned } = holders;
+  const [old, next, last] = ['cpu-b9b9b', 'cpu-c9c9c', 'cpu-d9d9d'].map((name) => holders.add(podOf(name)));
   await old?.take();
   await next?.take();
   await setTimeout(100);
   await last?.take();
   await setTimeout(100);
-  assert.deepEqual(abandoned, [], 'there is always somebody');
-  // As a process that is killed leaves it: a socket on which nobody answers.
+  assert.deepEqual(abandoned, [], 'there is always one');
+  // As a process that is killed leaves it: a socket on which no process answers.
   await last?.release();
-  const stale = createServer().listen(join(directory, 'stale'));
-  await once(stale, 'listening');
-  await rename(join(directory, 'stale'), join(directory, 'holder.sock'));
-  stale.close();
-  await eventually('both are told', () => abandoned.length === 2);
+  (await holders.impersonate(() => {})).close();
+  await eventually('both are called', () => abandoned.length === 2);
   await old?.release();
   await old?.take();
   await setTimeout(100);
   assert.equal(abandoned.length, 2);
 });
 
-test('DriverHolder is told when its successor ends before it has opened its socket', async (context) => {
-  const { directory, create, abandoned } = await fixture(context);
-  const old = create(podOf('cpu-b9b9b'));
-  await old.take();
-  const successor = connect(join(directory, 'holder.sock'));
-  successor.write('{"endpoint":"/endpoints/next"}\n');
+test('DriverHolder calls onAbandoned when its successor ends before it has opened its socket', async (t) => {
+  const holders = await Holders.create(t);
+  await holders.add(podOf('cpu-b9b9b')).take();
+  const successor = connect(join(holders.directory, 'holder.sock'));
+  successor.write('{"endpoint":"/plugins/dra.cpu/dra-next.sock"}\n');
   await once(successor.resume(), 'end');
-  await eventually('it is told', () => abandoned.length === 1);
+  await eventually('it is called', () => holders.abandoned.length === 1);
 });
 
-test('C12: of two that start in the same moment only one goes on', async (context) => {
-  const { create } = await fixture(context);
-  const both = [create(podOf('dra-driver-cpu-x2x8k')), create(podOf('other-b9b9b'))];
+test('C12: of two that start at the same moment only one goes on', async (t) => {
+  const holders = await Holders.create(t);
+  const both = [holders.add(podOf('dra-driver-cpu-x2x8k')), holders.add(podOf('other-b9b9b'))];
   await Promise.allSettled(both.map((holder) => holder.take()));
   const outcomes = await Promise.allSettled(both.map((holder) => holder.confirm()));
   assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
 });
 
-test('C12: a second installation is refused also after the directory was removed', async (context) => {
-  const { directory, create } = await fixture(context);
-  await create(podOf('dra-driver-cpu-x2x8k')).take();
-  // The socket may be put back before the directory is removed, which is not empty then.
-  await rm(directory, { recursive: true, maxRetries: 10 });
-  await eventually('the socket is back', () => existsSync(join(directory, 'holder.sock')));
-  await assert.rejects(create(podOf('other-b9b9b')).take(), { code: 'SecondDriver' });
+test('C12: a second installation is refused also after the directory was removed, which costs the first one nothing', async (t) => {
+  const holders = await Holders.create(t);
+  let removals = 0;
+  const first = holders.add(podOf('dra-driver-cpu-x2x8k'), { onClaimsRemoved: () => (removals += 1) });
+  await first.take();
+  // The socket may be there again before the directory is removed, which is not empty then.
+  await rm(holders.directory, { recursive: true, maxRetries: 10 });
+  await eventually('the socket is back', () => existsSync(join(holders.directory, 'holder.sock')));
+  await eventually('the records are asked for', () => removals > 0);
+  await assert.rejects(holders.add(podOf('other-b9b9b')).take(), { code: 'SecondDriver' });
+  await first.confirm();
+  assert.deepEqual(holders.abandoned, []);
 });
 
-test('DriverHolder takes unnamed pods for pods of one installation', async (context) => {
-  const { create } = await fixture(context);
-  const unnamed = (uid: string) => identifyDriver({ namespace: undefined, name: undefined, uid }, PROCESS);
-  await create(unnamed('a')).take();
-  await create(unnamed('b')).take();
-});
-
-test('DriverHolder refuses a socket on which something unknown answers, and replaces a stale one', async (context) => {
-  const { directory, create } = await fixture(context);
-  const server = createServer((socket) => socket.end('hello'));
-  await new Promise<void>((resolve) => server.listen(join(directory, 'holder.sock'), resolve));
-  const holder = create(podOf('cpu-b9b9b'));
-  await assert.rejects(holder.take(), /an unknown program/);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  await holder.take();
+test('DriverHolder takes unnamed pods for pods of one installation', async (t) => {
+  const holders = await Holders.create(t);
+  const unnamed = (uid: string) =>
+    identifyDriver({ namespace: undefined, name: undefined, uid }, { pid: 7, hostname: 'worker', version: '0.1.0' });
+  await holders.add(unnamed('a')).take();
+  await holders.add(unnamed('b')).take();
 });

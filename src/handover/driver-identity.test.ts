@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { identifyDriver, readIdentity } from './driver-identity.ts';
+import { identifyDriver } from './driver-identity.ts';
 
 const PROCESS = { pid: 7, hostname: 'worker', version: '0.1.0' };
 const identify = (namespace?: string, name?: string, uid?: string) => identifyDriver({ namespace, name, uid }, PROCESS);
@@ -13,12 +13,4 @@ test('identifyDriver takes the DaemonSet for the release, and the process where 
   });
   assert.equal(identify('kube-system', 'dra-driver-cpu').release, 'kube-system/dra-driver-cpu');
   assert.equal(identify().release, 'process 7 on worker');
-});
-
-test('readIdentity gives back what a holder told, and an unknown program for anything else', () => {
-  const told = identify('kube-system', 'dra-driver-cpu-x2x8k');
-  assert.deepEqual(readIdentity({ ...told }), told);
-  for (const message of [undefined, {}, { ...told, release: 1 }]) {
-    assert.equal(readIdentity(message).holder, 'an unknown program');
-  }
 });

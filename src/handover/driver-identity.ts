@@ -1,8 +1,6 @@
-import type { JsonObject } from '../lib/json.ts';
-
-/** Who manages the CPUs of the node. */
+/** Which driver manages the CPUs of the node. */
 export interface DriverIdentity {
-  /** What is the same in all pods of one installation, such as "kube-system/dra-driver-cpu". */
+  /** The same in all pods of one installation, such as "kube-system/dra-driver-cpu". */
   readonly release: string;
   /** The pod, or the process where there is no pod. */
   readonly holder: string;
@@ -12,7 +10,7 @@ export interface DriverIdentity {
 /** What a DaemonSet's controller appends to the names of its pods (apiserver names.SimpleNameGenerator). */
 const POD_NAME_SUFFIX = /-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
 
-/** The pod the driver runs in, as far as it is told. */
+/** The pod that the driver runs in, as far as it is known. */
 interface PodIdentity {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
@@ -20,8 +18,8 @@ interface PodIdentity {
 }
 
 /**
- * The identity of this driver. Pods of one DaemonSet have its name in common, by which a rolling update is told from a second
- * installation; pods that are not told their names are taken for pods of one.
+ * The identity of this driver. Pods of one DaemonSet share its name, which distinguishes a rolling update from a second
+ * installation. Pods that do not know their names count as pods of one installation.
  */
 export function identifyDriver(
   { namespace, name, uid }: PodIdentity,
@@ -35,12 +33,4 @@ export function identifyDriver(
   if (uid) return { release: 'unnamed pods', holder: `pod of UID ${uid}`, version };
   const holder = `process ${pid} on ${hostname}`;
   return { release: holder, holder, version };
-}
-
-/** The identity that a holder tells of itself; an unknown one where the message is none. */
-export function readIdentity(message: JsonObject | undefined): DriverIdentity {
-  const { release, holder, version } = message ?? {};
-  return typeof release === 'string' && typeof holder === 'string' && typeof version === 'string'
-    ? { release, holder, version }
-    : { release: 'unknown', holder: 'an unknown program', version: 'unknown' };
 }

@@ -29,7 +29,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Moves one entry; a different one of the same name stays, and the moved one gets a name that is not that of a record. */
+/**
+ * Moves one entry; a different one of the same name stays, and the moved one gets a name that is not that of a record.
+ */
 async function moveEntry(from: string, to: string, log: Log): Promise<void> {
   if (!(await exists(to))) return rename(from, to);
   if (await areEqualFiles(from, to)) return rm(from);
@@ -39,8 +41,8 @@ async function moveEntry(from: string, to: string, log: Log): Promise<void> {
 }
 
 /**
- * Moves `source`, a directory beside `directory`, into `directory`, where {@link finishMerges} takes its files out of it. From then on a
- * driver that still writes to `source` fails.
+ * Moves `source`, a directory beside `directory`, into `directory`, where {@link finishMerges} takes its files out of
+ * it. From then on a driver that still writes to `source` fails.
  * @throws the system's error, ENOENT when either of the two is gone.
  */
 export async function beginMerge(source: string, directory: string): Promise<void> {
@@ -56,8 +58,8 @@ async function listMerging(directory: string): Promise<string[]> {
 }
 
 /**
- * Moves the files of every directory that was merged into `directory` to where they belong. A record that `directory` has already wins.
- * No file is lost.
+ * Moves the files of every directory that was merged into `directory` to where they belong. A record that `directory`
+ * has already wins. No file is lost.
  * @throws the system's error, ENOENT when `directory` is gone.
  */
 export async function finishMerges(directory: string, log: Log): Promise<void> {

@@ -12,8 +12,8 @@ const CALL_TIMEOUT_MS = 40_000;
 const RETRY_INTERVAL_MS = 20;
 
 /**
- * Hands calls on to another driver's endpoint. A driver that was replaced does so until the kubelet calls it no more, so that
- * no claim falls into the gap. The other one may still be starting: it is dialled until it answers.
+ * Hands calls on to another driver's endpoint. A driver that was replaced does so until the kubelet calls it no more,
+ * so that no claim falls into the gap. The other one may still be starting: it is dialled until it answers.
  */
 export class RemoteClaimHandler implements ClaimHandler {
   readonly #client: Client;

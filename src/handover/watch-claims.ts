@@ -2,7 +2,9 @@ import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorText, type Log } from '../lib/log.ts';
 
-/** How often the directory is looked at when the kernel reports nothing, as without inotify watches, in milliseconds. */
+/**
+ * How often the directory is looked at when the kernel reports nothing, as without inotify watches, in milliseconds.
+ */
 const POLL_INTERVAL_MS = 500;
 
 /** What became of the directory of claim records. */

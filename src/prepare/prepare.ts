@@ -340,9 +340,15 @@ export class ClaimService {
     try {
       await records.restore({ claim, owner: this.#ledger.ownerOf(uid) });
     } catch (error) {
+      this.#closeIfLost(error);
       if (!known) await this.#takeBack(uid);
       throw toRecordError(prepared, error);
     }
+  }
+
+  /** The records are another driver's by now: this one decides nothing any more, whatever else still calls it. */
+  #closeIfLost(error: unknown): void {
+    if ((error as { code?: unknown }).code === 'DriverLeft') this.close();
   }
 
   /**
@@ -364,6 +370,7 @@ export class ClaimService {
       if (isUsableUid(uid)) await this.#ports.records.exclusively(uid, () => this.#unprepareInTurn(reference));
       return { uid };
     } catch (error) {
+      this.#closeIfLost(error);
       this.#ports.observe({ kind: 'unprepare-failed', reference, error });
       return { uid, error: errorText(error) };
     }

@@ -43,8 +43,6 @@ export interface ClaimStoreOptions {
   readonly derived: DerivedFiles;
   /** Which files follow from a claim. */
   readonly derive: (claim: PreparedClaim) => readonly DerivedFile[];
-  /** The folder is gone: another driver decides from now on. */
-  readonly onLost: () => void;
   readonly log: Log;
 }
 
@@ -223,7 +221,6 @@ export class ClaimStore {
       (found: unknown) => hasCode(found, 'ENOENT', 'ENOTDIR'),
     );
     if (isGone) {
-      this.#options.onLost();
       return new ClaimStoreError('DriverLeft', 'another driver has taken over this node', { cause: error });
     }
     const { code } = error as NodeJS.ErrnoException;

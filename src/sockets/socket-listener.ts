@@ -30,9 +30,9 @@ async function identify(path: string): Promise<string | undefined> {
 }
 
 /**
- * A listening Unix socket that knows whether the file at its path is still its own. The socket is opened under a hidden name,
- * which the kubelet's plugin watcher skips, and renamed: whoever sees the file can connect, and closing never removes the
- * file of a successor.
+ * A listening Unix socket that knows whether the file at its path is still its own. The socket is opened under a hidden
+ * name, which the kubelet's plugin watcher skips, and renamed: whoever sees the file can connect, and closing never
+ * removes the file of a successor.
  */
 export class SocketListener {
   readonly path: string;
@@ -46,8 +46,8 @@ export class SocketListener {
   }
 
   /**
-   * Listens, again if it did before; a stale socket is replaced and a missing directory made. With `evenIfAnswered` so is one
-   * on which another process answers, which then gets no connection any more.
+   * Listens, again if it did before; a stale socket is replaced and a missing directory made. With `evenIfAnswered` so
+   * is one on which another process answers, which then gets no connection any more.
    * @throws SocketError PathTooLong, SocketInUse when another process answers there, CannotListen
    */
   async open({ evenIfAnswered = false } = {}): Promise<void> {

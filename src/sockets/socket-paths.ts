@@ -31,14 +31,22 @@ function digest(text: string, lengthBytes: number): string {
   return createHash('sha256').update(text).digest().subarray(0, lengthBytes).toString('base64url');
 }
 
-/** The readable name first, shorter ones with digests where the path would be too long. */
-function registrationNames(driverName: string, podUid: string | undefined): readonly string[] {
+/**
+ * Names that the registration socket of a driver's pod may have: the readable one first, shorter ones with digests where
+ * the path would be too long.
+ */
+export function registrationNames(driverName: string, podUid: string | undefined): readonly string[] {
   if (podUid === undefined || podUid === '') return [`${driverName}-reg.sock`];
   return [
     `${driverName}-${podUid}-reg.sock`,
     `${driverName}-${digest(podUid, 8)}-reg.sock`,
     `dra-${digest(`${driverName}\0${podUid}`, 16)}-reg.sock`,
   ];
+}
+
+/** The name of the socket that serves the DRA services of a driver's pod. */
+export function endpointName(podUid: string | undefined): string {
+  return podUid === undefined || podUid === '' ? 'dra.sock' : `dra-${podUid}.sock`;
 }
 
 /**
@@ -49,8 +57,8 @@ function registrationNames(driverName: string, podUid: string | undefined): read
 export function chooseSocketPaths({ kubeletRoot, driverName, podUid }: SocketPathOptions): SocketPaths {
   const candidates = registrationNames(driverName, podUid).map((name) => join(kubeletRoot, 'plugins_registry', name));
   const registration = candidates.find(fits) ?? candidates.at(-1) ?? '';
-  const socket = podUid === undefined || podUid === '' ? 'dra.sock' : `dra-${podUid}.sock`;
-  const paths = { registration, endpoint: join(kubeletRoot, 'plugins', driverName, socket) };
+  const endpoint = join(kubeletRoot, 'plugins', driverName, endpointName(podUid));
+  const paths = { registration, endpoint };
   checkSocketPath(paths.registration);
   checkSocketPath(paths.endpoint);
   return paths;

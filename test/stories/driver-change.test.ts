@@ -154,7 +154,7 @@ describe('Driver and node as two processes: what changes under the driver', {
         drivers.map(({ isRunning }) => isRunning),
         names.map(() => true),
       );
-      return cluster.driverLog.match(/"node taken over"/g)?.length === names.length;
+      return cluster.driverLog.match(/"Took over the node"/g)?.length === names.length;
     });
     await waitFor('one driver to be with the runtime', async () => {
       return (await cluster.readDriverState()).nriPlugins.length === 1;

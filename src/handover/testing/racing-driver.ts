@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { takeClaimsDirectory } from '../claims-directory.ts';
 
-// A driver reduced to its decisions: `racing-driver.ts PARENT NAME TOTAL`. It prints "ready", and after a line on its input takes the directory of
-// claim records again and again until the numbers below TOTAL are given away. While it holds the directory it reads all records and gives the next
-// free numbers away in new ones. It prints each number of which it would answer that it is given away.
+// A driver reduced to its decisions: `racing-driver.ts PARENT NAME TOTAL`. It prints "ready", and after a line on its
+// input takes the directory of claim records again and again until the numbers below TOTAL are given away. While it
+// holds the directory it reads all records and gives the next free numbers away in new ones. It prints each number of
+// which it would answer that it is given away.
 const [parent = '', name = '', total = '0'] = process.argv.slice(2);
 
 /** The lowest number that no record of a directory gives away. */
