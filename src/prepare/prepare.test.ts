@@ -431,3 +431,103 @@ test('ClaimService.prepare R1: memory nodes and shared CPUs outlive the driver i
   assert.equal(next.find('a')?.sharesPool, true);
   assert.deepEqual(next.find('a'), fixture.ledger.find('a'));
 });
+
+test('ClaimService S10: a driver whose records another one has taken decides nothing any more', async () => {
+  const fixture = withClaims({ a: '2', b: '2' });
+  fixture.diskError = Object.assign(new Error('another driver has taken over this node'), { code: 'DriverLeft' });
+  assert.match(
+    await fixture.prepareError('a'),
+    /^Cannot prepare claim default\/claim-a: another driver has taken over/,
+  );
+  fixture.diskError = undefined;
+  assert.match(await fixture.prepareError('b'), /this driver has left the node/);
+  assert.equal(fixture.records.size, 0);
+});
+
+test('ClaimService.unprepare S3: is refused while a process of the container lives, and works once it has ended', async () => {
+  const fixture = withClaims({ a: '2' });
+  await fixture.prepare('a');
+  fixture.findRunning = async () => 'default/db/main';
+  const [outcome] = await fixture.service.unprepare([referenceTo('a')]);
+  assert.match(
+    outcome?.error ?? '',
+    /^Cannot unprepare claim default\/claim-a: container default\/db\/main still runs on its CPUs 0,8;/,
+  );
+  assert.equal(fixture.ledger.taken.toString(), '0,8');
+  fixture.findRunning = async () => undefined;
+  assert.deepEqual(await fixture.service.unprepare([referenceTo('a')]), [{ uid: 'a' }]);
+});
+
+test('ClaimService.prepare S17: at a shortage an idle claim that the API server no longer has is released at once', async () => {
+  const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
+  await fixture.prepare('old');
+  fixture.objects.delete('old');
+  assert.equal(await fixture.prepareError('next'), '', 'without time going by');
+  assert.equal(fixture.ledger.find('old'), undefined);
+});
+
+test('ClaimService.prepare S16: one call waits no longer than its time, however long the API server takes', async () => {
+  const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
+  await fixture.prepare('old');
+  fixture.usesClaim = () => true;
+  fixture.objects.delete('old');
+  const asked = Promise.withResolvers<void>();
+  const fetches: string[] = [];
+  fixture.whenApiAnswers = async () => {
+    fetches.push('');
+    if (fetches.length > 1) await asked.promise;
+  };
+  const outcome = fixture.prepareError('next');
+  await eventually('the look at other claims hangs', () => fetches.length > 1 && fixture.sleeping === 1);
+  fixture.passTime(10_000);
+  assert.match(await outcome, /8 CPUs are wanted/);
+});
+
+test('ClaimService.prepare S19: answers only when updates that were on their way have arrived', async () => {
+  const fixture = withClaims({ a: '2' });
+  const arrived = Promise.withResolvers<void>();
+  fixture.whenUpdatesArrived = () => arrived.promise;
+  let isAnswered = false;
+  const answer = fixture.prepare('a').then(() => (isAnswered = true));
+  await eventually('recorded', () => fixture.records.has('a'));
+  await setImmediate();
+  assert.equal(isAnswered, false);
+  arrived.resolve();
+  assert.equal(await answer, true);
+});
+
+test('ClaimService S9: refuses names and UIDs that are not those of Kubernetes objects, in short messages', async () => {
+  const fixture = withClaims({});
+  const evil = [
+    { uid: 'a', namespace: 'default', name: 'b/../../../../victim' },
+    { uid: 'b', namespace: '..', name: 'x' },
+    { uid: '../../etc', namespace: 'default', name: 'x' },
+    { uid: 'x'.repeat(100_000), namespace: 'n'.repeat(100_000), name: 'm'.repeat(100_000) },
+  ];
+  for (const outcome of await fixture.service.prepare(evil)) {
+    assert.ok('error' in outcome && outcome.error.length < 1_000, 'a short error');
+  }
+  assert.deepEqual(
+    (await fixture.service.unprepare(evil)).map(({ error }) => error),
+    [undefined, undefined, undefined, undefined],
+  );
+});
+
+test('ClaimService S18: a call of a thousand claims lets other events be served between them', async () => {
+  const uids = Array.from({ length: 1_000 }, (_, index) => `c${index}`);
+  const fixture = withClaims(Object.fromEntries(uids.map((uid) => [uid, '1'])));
+  let [others, isDone] = [0, { now: false }];
+  const count = async () => {
+    while (!isDone.now) {
+      await setImmediate();
+      others += 1;
+    }
+  };
+  const counting = count();
+  await fixture.prepare(...uids);
+  const during = others;
+  await fixture.service.unprepare(uids.map(referenceTo));
+  isDone = { now: true };
+  await counting;
+  assert.ok(during >= 50 && others - during >= 50, `${during} and ${others - during} other events`);
+});
