@@ -7,7 +7,7 @@ INSTALLED := $(STAMPS)/installed
 NPM := npm --silent
 SOURCES := $(shell git ls-files -co --exclude-standard src embedded 2>/dev/null | grep -v '\.test\.ts$$') package.json hack/build.ts hack/sbom.ts
 
-.PHONY: help demo test test-machine test-e2e cluster-up cluster-down test-unit lint check build bench generate format clean
+.PHONY: help demo test soak test-machine test-e2e cluster-up cluster-down test-unit lint check build bench generate format clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -28,6 +28,9 @@ demo: dist/dracpu.cjs ## the main job on this very machine, against the embedded
 test: dist/dracpu.cjs ## every test this machine can run; prints what it skipped and why
 	@$(MAKE) check
 	@$(NPM) run test:all
+
+soak: dist/dracpu.cjs ## hostile stories: SEEDS=N of them, or the one of SEED=n
+	@SEED='$(SEED)' SEEDS='$(or $(SEEDS),200)' FIRST='$(or $(FIRST),1)' JOBS='$(JOBS)' $(NPM) run soak
 
 test-machine: dist/dracpu.cjs ## the tests inside an emulated machine with many sockets
 	@$(NPM) run test:machine

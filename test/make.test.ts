@@ -22,6 +22,7 @@ for (const [target, command] of [
   ['ci-kind-setup', /kind create cluster .*--config hack\/ci\/kind-ci\.yaml[^]*upgrade --install dra-driver-cpu/],
   ['delete-kind-cluster', /kind delete cluster/],
   ['manifests', /hack\/manifests\.ts/],
+  ['soak', /SEEDS='200'.*soak/],
   ['test-unit', /test:unit/],
   ['test-e2e', /test:e2e/],
   ['test-e2e-kind', /kind create cluster[^]*test:e2e/],
