@@ -18,13 +18,13 @@ export interface DerivedClaim extends ClaimName {
 
 interface SpecDocument {
   readonly kind?: unknown;
-  readonly devices?: readonly {
+  readonly devices?: readonly (null | {
     readonly name?: unknown;
     readonly containerEdits?: {
       readonly env?: readonly unknown[];
       readonly mounts?: readonly { readonly hostPath?: unknown }[];
     };
-  }[];
+  })[];
 }
 
 interface MetadataDocument {
@@ -67,7 +67,7 @@ function problemOf(look: FileLook, what: string, check: (document: unknown) => s
 
 function checkSpec(document: unknown, { uid, cpus }: DerivedClaim): string | undefined {
   const { kind, devices = [] } = document as SpecDocument;
-  const device = devices.find(({ name }) => name === `claim-${uid}`);
+  const device = devices.find((one) => one?.name === `claim-${uid}`);
   if (kind !== 'dra.k8s.io/cpu' || !device) return 'does not have the device of the claim';
   const env = device.containerEdits?.env ?? [];
   const values = env.filter((entry) => String(entry).startsWith(`DRA_CPUSET_${uid}=`));
@@ -79,7 +79,7 @@ function checkSpec(document: unknown, { uid, cpus }: DerivedClaim): string | und
 
 function checkMetadataSpec(document: unknown, uid: string, request: string): string | undefined {
   const { kind, devices = [] } = document as SpecDocument;
-  const device = devices.find(({ name }) => name === `${uid}_${request}`);
+  const device = devices.find((one) => one?.name === `${uid}_${request}`);
   if (kind !== 'dra.cpu/metadata' || !device) return 'does not have the device of the request';
   const hostPath = device.containerEdits?.mounts?.[0]?.hostPath;
   return typeof hostPath === 'string' && lookAt(hostPath).kind === 'text'

@@ -23,13 +23,22 @@ const ALL_STEPS: readonly Step[] = [
   ...httpSteps,
 ];
 
-const TOTAL_WEIGHT = ALL_STEPS.reduce((sum, { weight }) => sum + weight, 0);
+const STEPS_ASIDE = ALL_STEPS.filter(({ isAside }) => isAside);
 
-/** One of the steps, by their weights. */
-export function pickStep(dice: Dice): Step | undefined {
-  let rest = dice.next() * TOTAL_WEIGHT;
-  return ALL_STEPS.find(({ weight }) => {
+function pickFrom(steps: readonly Step[], dice: Dice): Step | undefined {
+  let rest = dice.next() * steps.reduce((sum, { weight }) => sum + weight, 0);
+  return steps.find(({ weight }) => {
     rest -= weight;
     return rest < 0;
   });
+}
+
+/** One of the steps, by their weights. */
+export function pickStep(dice: Dice): Step | undefined {
+  return pickFrom(ALL_STEPS, dice);
+}
+
+/** One that may happen beside any other. */
+export function pickStepAside(dice: Dice): Step | undefined {
+  return pickFrom(STEPS_ASIDE, dice);
 }

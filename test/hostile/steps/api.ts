@@ -24,6 +24,7 @@ const SHORTAGE_TIMEOUT_MS = 3_000;
 const fault: Step = {
   name: 'the API server fails for a while',
   weight: 5,
+  isAside: true,
   run: async (story, dice) => {
     const faults = Array.from({ length: dice.between(1, 2) }, () => ({
       target: dice.oneOf(TARGETS),
@@ -132,6 +133,7 @@ const deletedWhileRunning: Step = {
 const slicesRemoved: Step = {
   name: 'the slices are removed in the API server',
   weight: 3,
+  isAside: true,
   run: async (story, dice) => {
     const { api } = story.world;
     api.deletesBeforeAnswer = dice.chance(0.5);
@@ -147,6 +149,7 @@ const slicesRemoved: Step = {
 const hugeParameters: Step = {
   name: 'a claim with huge opaque parameters',
   weight: 2,
+  isAside: true,
   run: async (story, dice) => {
     const text = 'x'.repeat(1024 * 1024);
     const parameters = dice.oneOf<unknown>([

@@ -1,13 +1,11 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { namesIn } from '../judge/files.ts';
 import { settle } from '../judge/settled.ts';
 import { prepareClaim, takeAnswer, unprepareClaim } from '../story/claim-calls.ts';
 import { addContainer, endPod, runContainer } from '../story/container-calls.ts';
 import { deleteInApi, makeClaim, makePod } from '../story/make.ts';
 import type { ClaimTruth } from '../story/truth.ts';
 import { startDriver } from './driver.ts';
+import { emptyCdiDirectory } from './wipe.ts';
 import { startClaimedPod } from './friendly.ts';
 import type { Step } from './step.ts';
 
@@ -76,17 +74,14 @@ const reboot: Step = {
   name: 'the machine is rebooted',
   weight: 2,
   run: async (story, dice) => {
-    const { runtime, places, driver } = story.world;
+    const { runtime, driver } = story.world;
     story.note('everything but the disk is gone');
     await driver.kill();
     for (const container of runtime.containers.values()) story.world.cgroups.remove(container);
     await runtime.stop();
     runtime.containers.clear();
     runtime.sandboxes.clear();
-    story.checkBystanders();
-    for (const name of namesIn(places.cdiDirectory))
-      rmSync(join(places.cdiDirectory, name), { recursive: true, force: true });
-    story.world.bystanders.remember();
+    emptyCdiDirectory(story);
     for (const pod of story.livePods) {
       pod.sandbox = undefined;
       for (const container of pod.containers) container.running = undefined;

@@ -3,7 +3,6 @@ import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import type { Dice } from '../dice.ts';
 import { metadataFolder, metadataPath, metadataSpecPath, specPath } from '../judge/derived.ts';
-import { namesIn } from '../judge/files.ts';
 import { recordFolders } from '../judge/records.ts';
 import { endContainer, runContainer } from '../story/container-calls.ts';
 import type { Story } from '../story/story.ts';
@@ -11,6 +10,7 @@ import type { ClaimTruth } from '../story/truth.ts';
 import { startDriver } from './driver.ts';
 import { allContainers } from './friendly.ts';
 import type { Step } from './step.ts';
+import { emptyCdiDirectory } from './wipe.ts';
 
 const HUGE_BYTES = 1_500_000_000;
 
@@ -98,15 +98,10 @@ const wipedCdi: Step = {
   name: 'the folder of CDI specs is emptied',
   weight: 4,
   run: async (story, dice) => {
-    const { cdiDirectory } = story.world.places;
-    const isWhole = dice.chance(0.3);
     const isKilled = dice.chance(0.4);
-    story.note(`${isWhole ? 'remove' : 'empty'} the CDI folder${isKilled ? ', the driver killed' : ''}`);
+    if (isKilled) story.note('the driver is killed');
     if (isKilled) await story.world.driver.kill();
-    story.checkBystanders();
-    if (isWhole) rmSync(cdiDirectory, { recursive: true, force: true });
-    for (const name of namesIn(cdiDirectory)) rmSync(join(cdiDirectory, name), { recursive: true, force: true });
-    story.world.bystanders.remember();
+    emptyCdiDirectory(story, { isRemoved: dice.chance(0.3) });
     if (isKilled) await startDriver(story);
     await maybeRestart(story, dice);
   },
@@ -115,9 +110,9 @@ const wipedCdi: Step = {
 const wipedMetadata: Step = {
   name: 'the folder of metadata is removed',
   weight: 2,
-  run: async (story, dice) => {
+  isAside: true,
+  run: async (story) => {
     rmSync(join(story.world.pluginDirectory, 'dra-device-metadata'), { recursive: true, force: true });
-    await maybeRestart(story, dice);
   },
 };
 
@@ -160,6 +155,7 @@ const junk: Step = {
 const fileForFolder: Step = {
   name: 'a file lies where the folder of metadata was',
   weight: 1,
+  isAside: true,
   run: async (story) => {
     const folder = join(story.world.pluginDirectory, 'dra-device-metadata');
     rmSync(folder, { recursive: true, force: true });

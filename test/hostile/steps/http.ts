@@ -19,6 +19,7 @@ const KINDS: readonly [SiegeOptions['kind'], ...SiegeOptions['kind'][]] = [
 const siege: Step = {
   name: 'HTTP clients keep the port busy',
   weight: 2,
+  isAside: true,
   run: async (story, dice) => {
     const { port } = story.world;
     const options: SiegeOptions = {

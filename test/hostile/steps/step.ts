@@ -6,5 +6,7 @@ export interface Step {
   readonly name: string;
   /** How often it happens, relative to the others. */
   readonly weight: number;
+  /** Whether it leaves the driver, pods and their claims alone, so that it may happen while another step does. */
+  readonly isAside?: true;
   run(story: Story, dice: Dice): Promise<void>;
 }

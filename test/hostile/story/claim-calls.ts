@@ -1,6 +1,7 @@
 import { findFilesOf } from '../judge/derived.ts';
 import { findRecord } from '../judge/records.ts';
 import type { CallStyle, ClaimAnswer } from '../peers/kubelet.ts';
+import type { RuntimeContainer } from '../peers/runtime-container.ts';
 import type { Story } from './story.ts';
 import { type ClaimTruth, sizeOf } from './truth.ts';
 
@@ -73,24 +74,32 @@ export async function unprepareClaim(
   style?: CallStyle,
 ): Promise<ClaimAnswer | undefined> {
   story.inputs += 1;
-  const users = story.usersOf(claim).map((container) => story.describe(container));
+  const users = story.usersOf(claim);
   const before = claim.state;
+  // Its CPUs may be another's before the answer is here.
+  claim.state = 'unsure';
   const answer = (await story.world.kubelet.unprepare([claim], style)).get(claim.uid);
   checkError(story, answer);
   story.note(`unprepare ${claim.name} ${claim.uid}: ${describeAnswer(answer)}`);
-  if (answer?.ok === true) {
-    if (before === 'prepared' && users.length > 0) {
-      story.report('I4', `claim ${claim.uid} was unprepared while ${users.join(', ')} runs on CPUs ${claim.cpus}`);
-    }
-    claim.state = 'released';
-    claim.owner = undefined;
-    const left = findFilesOf(
-      { pluginDirectory: story.world.pluginDirectory, cdiDirectory: story.world.places.cdiDirectory },
-      claim,
-    );
-    if (left.length > 0) story.report('I4', `claim ${claim.uid} was unprepared and left ${left.join(', ')}`);
-  } else if (answer?.isAnswered !== true) claim.state = 'unsure';
+  if (answer?.ok === true) takeUnprepared(story, claim, before === 'prepared' ? users : []);
+  else if (answer?.isAnswered === true) claim.state = before;
   return answer;
+}
+
+/** What was answered to an Unprepare that went well; `users` are the containers that ran on the claim's CPUs before. */
+function takeUnprepared(story: Story, claim: ClaimTruth, users: readonly RuntimeContainer[]): void {
+  const running = story.usersOf(claim).filter((container) => users.includes(container));
+  for (const container of running) {
+    story.report(
+      'I4',
+      `claim ${claim.uid} was unprepared while ${story.describe(container)} runs on CPUs ${claim.cpus}`,
+    );
+  }
+  claim.state = 'released';
+  claim.owner = undefined;
+  const { pluginDirectory, places } = story.world;
+  const left = findFilesOf({ pluginDirectory, cdiDirectory: places.cdiDirectory }, claim);
+  if (left.length > 0) story.report('I4', `claim ${claim.uid} was unprepared and left ${left.join(', ')}`);
 }
 
 /** An answer in a word, for the notes. */
