@@ -34,6 +34,7 @@ const rooms = {
   apiserver: ['lib', 'devices'],
   config: ['lib', 'cpuset', 'devices'],
   view: ['lib', 'cpuset', 'topology', 'devices', 'claims'],
+  http: ['lib', 'topology', 'metrics', 'view'],
   daemon: [
     'lib',
     'gen',
@@ -58,6 +59,7 @@ const rooms = {
     'config',
     'view',
     'resource-api/quantity',
+    'http',
   ],
   cli: [
     'lib',

@@ -8,7 +8,7 @@ import { connectApi } from './connect-api.ts';
 import { loadFoundation, loadMachine } from './foundation.ts';
 import { followMachine } from './follow-machine.ts';
 import { HealthMonitor } from './health-monitor.ts';
-import { readMetricsState } from './http-routes.ts';
+import { readMetricsState } from '../http/http-routes.ts';
 import {
   createClaimRefresh,
   createClaimService,

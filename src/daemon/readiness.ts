@@ -1,11 +1,4 @@
-/** Something that must hold for the driver to serve claims. */
-export interface Condition {
-  /** Such as "nri-synchronized". */
-  readonly name: string;
-  readonly ok: boolean;
-  /** Why it does not hold. */
-  readonly reason?: string;
-}
+import type { Condition } from '../http/health-routes.ts';
 
 /** What the driver waits for, by condition: said until the condition holds for the first time. */
 export const readinessConditions = {

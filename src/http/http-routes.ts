@@ -4,10 +4,9 @@ import { describeCpuMap, type NodeState } from '../view/cpu-map.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { renderMapPage } from '../view/map-page.ts';
 import { drawMachine } from '../view/topology-svg.ts';
-import { measureUsage } from './cpu-usage.ts';
-import { createHealthRoutes } from './health-routes.ts';
+import { measureUsage } from '../view/cpu-usage.ts';
+import { type Condition, createHealthRoutes } from './health-routes.ts';
 import type { HttpRoute } from './http-server.ts';
-import type { Condition } from './readiness.ts';
 
 /** What the driver's pages are made of; all of it is asked at every request. */
 export interface HttpSources {

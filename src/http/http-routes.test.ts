@@ -8,7 +8,7 @@ import type { NodeState } from '../view/cpu-map.ts';
 import { nodeState } from '../view/testing/node-state.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
 import type { HttpReply } from './http-server.ts';
-import { Readiness } from './readiness.ts';
+import { Readiness } from '../daemon/readiness.ts';
 
 const topology = parseSynthetic('pack:2 numa:1 l3:2 core:2 pu:2');
 

@@ -1,6 +1,23 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import type { DomainUsage, MetricsState } from '../metrics/metrics-state.ts';
 import type { CpuTopology } from '../topology/topology.ts';
+
+/** The CPUs of one NUMA node or L3 cache that claims may take. */
+export interface DomainUsage {
+  /** The NUMA node's number or the L3 cache's ordinal. */
+  readonly id: number;
+  /** CPUs that a claim may take now. */
+  readonly free: number;
+  /** CPUs that claims hold. */
+  readonly allocated: number;
+  /** The most CPUs of this domain that one claim could get now, by the placement it asks for. */
+  readonly largestAllocatable: Readonly<Record<string, number>>;
+}
+
+/** How full each NUMA node and each L3 cache is. */
+export interface CpuUsage {
+  readonly numaNodes: readonly DomainUsage[];
+  readonly l3Caches: readonly DomainUsage[];
+}
 
 /** Who has which CPUs, as far as usage needs it. */
 export interface CpuOwners {
@@ -18,7 +35,7 @@ export interface CpuOwners {
 export function measureUsage(
   { cores, l3Caches, numaNodes }: CpuTopology,
   { free, taken }: CpuOwners,
-): Pick<MetricsState, 'numaNodes' | 'l3Caches'> {
+): CpuUsage {
   const wholeCores = CpuSet.unionOf(cores.flatMap(({ cpus }) => (cpus.isSubsetOf(free) ? [cpus] : [])));
   const countIn = (cpus: CpuSet, domain: CpuSet) => cpus.intersection(domain).size;
   const measure = (id: number, cpus: CpuSet, largest: Record<string, number>): DomainUsage => ({

@@ -3,9 +3,8 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { silentLog } from '../lib/log.ts';
-import { createHealthRoutes } from './health-routes.ts';
+import { type Condition, createHealthRoutes } from './health-routes.ts';
 import { type HttpRoute, HttpServer, HttpServerError, textReply } from './http-server.ts';
-import type { Condition } from './readiness.ts';
 
 interface Answer {
   readonly status: number;

@@ -1,5 +1,13 @@
 import { type HttpReply, type HttpRoute, textReply } from './http-server.ts';
-import type { Condition } from './readiness.ts';
+
+/** Something that must hold for the driver to serve claims. */
+export interface Condition {
+  /** Such as "nri-synchronized". */
+  readonly name: string;
+  readonly ok: boolean;
+  /** Why it does not hold. */
+  readonly reason?: string;
+}
 
 /** What health is judged by; both are asked at every request. */
 export interface HealthSources {
