@@ -32,10 +32,7 @@ export interface CpuOwners {
  * it wants whole cores (`full-cores`) or one L3 cache of the node (`single-l3`): both shrink by fragmentation long before the
  * plain count does. NUMA nodes without CPUs are left out.
  */
-export function measureUsage(
-  { cores, l3Caches, numaNodes }: CpuTopology,
-  { free, taken }: CpuOwners,
-): CpuUsage {
+export function measureUsage({ cores, l3Caches, numaNodes }: CpuTopology, { free, taken }: CpuOwners): CpuUsage {
   const wholeCores = CpuSet.unionOf(cores.flatMap(({ cpus }) => (cpus.isSubsetOf(free) ? [cpus] : [])));
   const countIn = (cpus: CpuSet, domain: CpuSet) => cpus.intersection(domain).size;
   const measure = (id: number, cpus: CpuSet, largest: Record<string, number>): DomainUsage => ({
