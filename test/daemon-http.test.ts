@@ -97,6 +97,12 @@ describe('the driver’s HTTP server on an embedded node', { timeout: 240_000 },
     assert.equal(await readMetric('dra_cpu_available_cpus'), 12);
     assert.equal(await readMetric('dra_cpu_resource_claims_active'), 1);
     assert.equal(await readMetric('dra_cpu_prepare_claims_total{result="success"}'), 1);
+    const [claim] = await cluster.api.list('resourceclaims');
+    for (const path of ['/topology', '/topology.json', '/metrics', '/readyz', '/healthz', '/livez']) {
+      const { body: shown } = await ask(path);
+      assert.doesNotMatch(shown, /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/, path);
+      assert(!shown.includes(claim?.metadata.uid ?? 'no claim'), path);
+    }
     const lines = cluster.driverLog.split('\n');
     const prepared = lines.filter((line) => line.includes('"claim prepared" claim="default/db"'));
     assert.equal(prepared.length, 1);

@@ -1,4 +1,5 @@
-import { type HttpReply, type HttpRoute, textReply } from './http-server.ts';
+import { type HttpReply, textReply } from './http-reply.ts';
+import type { HttpRoute } from './http-server.ts';
 
 /** Something that must hold for the driver to serve claims. */
 export interface Condition {

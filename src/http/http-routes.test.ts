@@ -7,7 +7,6 @@ import { parseSynthetic } from '../topology/synthetic.ts';
 import type { NodeState } from '../view/cpu-map.ts';
 import { nodeState } from '../view/testing/node-state.ts';
 import { createHttpRoutes, readMetricsState } from './http-routes.ts';
-import type { HttpReply } from './http-server.ts';
 import { Readiness } from '../daemon/readiness.ts';
 
 const topology = parseSynthetic('pack:2 numa:1 l3:2 core:2 pu:2');
@@ -16,11 +15,11 @@ function routesOf(readState: () => NodeState | undefined, readiness = new Readin
   const metrics = createMetrics(() => readMetricsState(readState() ?? nodeState(topology)));
   const { readConditions } = readiness;
   const routes = createHttpRoutes({ isStarted: () => true, readConditions, metrics, readState });
-  return async (path: string): Promise<HttpReply> => {
+  return async (path: string) => {
     const url = new URL(path, 'http://localhost');
     const reply = await routes[url.pathname]?.(url);
     assert(reply, path);
-    return reply;
+    return { ...reply, body: Buffer.from(reply.body).toString() };
   };
 }
 

@@ -6,7 +6,9 @@ import { renderMapPage } from '../view/map-page.ts';
 import { drawMachine } from '../view/topology-svg.ts';
 import { measureUsage } from '../view/cpu-usage.ts';
 import { type Condition, createHealthRoutes } from './health-routes.ts';
+import { textReply } from './http-reply.ts';
 import type { HttpRoute } from './http-server.ts';
+import { limitRenders } from './limit-renders.ts';
 
 /** What the driver's pages are made of; all of it is asked at every request. */
 export interface HttpSources {
@@ -34,13 +36,9 @@ export function readMetricsState({ topology, ledger, conditions, findings }: Nod
   };
 }
 
-const NOT_YET = {
-  status: 503,
-  contentType: 'text/plain; charset=utf-8',
-  body: 'the topology is not read yet\n',
-} as const;
+const NOT_YET = textReply(503, 'the topology is not read yet\n');
 
-/** Draws each topology once: a large one takes tens of milliseconds, in which nobody else is answered. */
+/** Draws each topology once: a large one takes tens of milliseconds, in which nothing else is answered. */
 function createMapRenderer(): (state: NodeState) => string {
   let last: { readonly topology: CpuTopology; readonly machine: string } | undefined;
   return (state) => {
@@ -52,23 +50,26 @@ function createMapRenderer(): (state: NodeState) => string {
 
 /**
  * Everything the driver serves over HTTP: `/metrics`, the probes, and the map of who owns which CPU as a page and as JSON
- * (`?machine=no` leaves out the machine itself).
+ * (`?machine=no` leaves out the machine itself). Each page is rendered at most once per second.
  */
 export function createHttpRoutes(sources: HttpSources): Readonly<Record<string, HttpRoute>> {
   const { metrics, readState } = sources;
   const renderMap = createMapRenderer();
+  const page = (contentType: string, render: (state: NodeState) => string) =>
+    limitRenders(() => {
+      const state = readState();
+      return state ? { status: 200, contentType, body: Buffer.from(render(state)) } : NOT_YET;
+    });
+  const json = (withTopology: boolean) =>
+    page('application/json', (state) => `${JSON.stringify(describeCpuMap(state, { withTopology }))}\n`);
+  const [map, mapWithoutMachine] = [json(true), json(false)];
   return {
-    '/metrics': async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.scrape() }),
+    '/metrics': limitRenders(async () => {
+      const body = Buffer.from(await metrics.scrape());
+      return { status: 200, contentType: metrics.contentType, body };
+    }),
     ...createHealthRoutes(sources),
-    '/topology': () => {
-      const state = readState();
-      return state ? { status: 200, contentType: 'text/html; charset=utf-8', body: renderMap(state) } : NOT_YET;
-    },
-    '/topology.json': (url) => {
-      const state = readState();
-      if (!state) return NOT_YET;
-      const map = describeCpuMap(state, { withTopology: url.searchParams.get('machine') !== 'no' });
-      return { status: 200, contentType: 'application/json', body: `${JSON.stringify(map)}\n` };
-    },
+    '/topology': page('text/html; charset=utf-8', renderMap),
+    '/topology.json': (url) => (url.searchParams.get('machine') === 'no' ? mapWithoutMachine() : map()),
   };
 }

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { silentLog } from '../lib/log.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type Condition, createHealthRoutes } from './health-routes.ts';
-import { type HttpRoute, HttpServer, HttpServerError, textReply } from './http-server.ts';
+import { CONNECTIONS_MAX } from './connection-table.ts';
+import { textReply } from './http-reply.ts';
+import { type HttpRoute, HttpServer } from './http-server.ts';
+import { HttpServerError } from './http-server-error.ts';
 
 interface Answer {
   readonly status: number;
@@ -58,7 +63,11 @@ async function withServer(routes: Readonly<Record<string, HttpRoute>>, run: (por
 }
 
 const pages: Readonly<Record<string, HttpRoute>> = {
-  '/page': (url) => ({ status: 200, contentType: 'text/html', body: `<p>${url.searchParams.get('q') ?? ''} ü` }),
+  '/page': (url) => ({
+    status: 200,
+    contentType: 'text/html',
+    body: Buffer.from(`<p>${url.searchParams.get('q') ?? ''} ü`),
+  }),
   '/broken': () => {
     throw new TypeError('no state yet');
   },
@@ -92,6 +101,114 @@ test('HttpServer states type, length and allowed methods', () =>
     assert.equal(page.headers['content-length'], '6');
     const refused = await ask(port, '/page', { method: 'DELETE' });
     assert.equal(refused.headers.allow, 'GET, HEAD');
+  }));
+
+/** One request over a raw connection. */
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+/** Closed by either side, with or without an error. */
+function whenClosed(socket: Socket): Promise<void> {
+  socket.on('error', () => {});
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+const countAnswers = (text: string) => text.split('HTTP/1.1 ').length - 1;
+
+test('HttpServer answers one request after the other on a connection, and says that it stays', () =>
+  withServer(pages, async (port) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.setEncoding('utf8');
+    for (let round = 0; round < 3; round += 1) {
+      socket.write(get('/page'));
+      const [text] = (await once(socket, 'data')) as [string];
+      assert.match(text, /^HTTP\/1\.1 200 [^]*Connection: keep-alive\r\n[^]*<p> ü$/);
+    }
+    socket.destroy();
+  }));
+
+test('HttpServer answers the first of pipelined requests whole and closes, without asking for the others', async () => {
+  let asked = 0;
+  const body = Buffer.alloc(140_000, 'x');
+  const routes = {
+    '/topology': () => {
+      asked += 1;
+      return { status: 200, contentType: 'text/html', body };
+    },
+  };
+  await withServer(routes, async (port) => {
+    const text = await sendRaw(port, get('/topology').repeat(4_000));
+    assert.equal(countAnswers(text), 1);
+    assert.match(text, /Connection: close/);
+    assert(text.endsWith('x'.repeat(140_000)));
+    assert.equal(asked, 1);
+  });
+});
+
+test('HttpServer closes after a large answer, whose reader may take its time', async () => {
+  const routes = { '/large': () => ({ status: 200, contentType: 'text/html', body: Buffer.alloc(2_000_000, 'x') }) };
+  await withServer(routes, async (port) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(get('/large'));
+    let length = 0;
+    for await (const chunk of socket) {
+      length += (chunk as Buffer).length;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert(length > 2_000_000);
+  });
+});
+
+test('HttpServer answers a client that has closed its half', () =>
+  withServer({ '/slow': async () => textReply(200, 'late') }, async (port) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.end(get('/slow'));
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*late$/);
+  }));
+
+test('HttpServer takes 32 requests per connection', () =>
+  withServer(pages, async (port) => {
+    const socket = connect(port, '127.0.0.1');
+    let answers = 0;
+    socket.on('data', (chunk: Buffer) => {
+      answers += countAnswers(String(chunk));
+      socket.write(get('/page'));
+    });
+    socket.write(get('/page'));
+    await whenClosed(socket);
+    assert.equal(answers, 32);
+  }));
+
+test('C5: HttpServer lets no number of idle connections keep a probe out', () =>
+  withServer(pages, async (port) => {
+    const held: Socket[] = [];
+    try {
+      for (let index = 0; index < CONNECTIONS_MAX + 50; index += 1) {
+        const socket = connect(port, '127.0.0.1');
+        socket.on('error', () => {});
+        held.push(socket);
+        await once(socket, 'connect');
+      }
+      assert.equal((await ask(port, '/page')).status, 200);
+      await eventually('the oldest to give way', () => held.filter(({ destroyed }) => destroyed).length >= 51);
+      assert.equal(held.at(-1)?.destroyed, false);
+    } finally {
+      for (const socket of held) socket.destroy();
+    }
+  }));
+
+test('HttpServer cuts off who goes on sending after its last request', () =>
+  withServer(pages, async (port) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.resume();
+    let sent = 0;
+    const send = () => {
+      while (!socket.destroyed && socket.write(get('/page').repeat(1_000))) sent += 1;
+    };
+    socket.on('drain', send);
+    send();
+    await whenClosed(socket);
+    assert(sent < 1_000, `${sent} bursts were taken`);
   }));
 
 test('HttpServer refuses headers over 8 KiB and garbage', () =>

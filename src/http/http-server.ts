@@ -1,22 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { errorText, type Log } from '../lib/log.ts';
-
-/** An answer to a request. */
-export interface HttpReply {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
+import { AnswerTurns } from './answer-turns.ts';
+import { Connection, type ConnectionHost, type ReadHead, SMALL_REPLY_MAX_BYTES } from './connection.ts';
+import { ConnectionTable } from './connection-table.ts';
+import { type HttpReply, textReply } from './http-reply.ts';
+import { type HttpAddress, toListenError } from './http-server-error.ts';
+import { SharedReplies } from './shared-replies.ts';
 
 /** Answers GET and HEAD requests of one path. */
 export type HttpRoute = (url: URL) => HttpReply | Promise<HttpReply>;
-
-/** Where the server listens; no host means every address, IPv4 and IPv6. */
-interface HttpAddress {
-  readonly host: string | undefined;
-  readonly port: number;
-}
 
 /** What an HTTP server needs. */
 export interface HttpServerOptions {
@@ -26,74 +18,43 @@ export interface HttpServerOptions {
   readonly log: Log;
 }
 
-/** Why no HTTP server could be started. */
-export type HttpServerErrorCode = 'AddressInUse' | 'AddressNotAvailable' | 'PermissionDenied' | 'CannotListen';
+/** Clients that wait for the server to accept them; the kernel makes others try again a second later. */
+const BACKLOG = 1_024;
 
-/** The HTTP server cannot listen; the message names the flag that helps. */
-export class HttpServerError extends Error {
-  override readonly name = 'HttpServerError';
+/** Small answers per turn: some 2,000 per second, for a tenth of a CPU. */
+const SMALL_PER_TURN = 2;
 
-  readonly code: HttpServerErrorCode;
-
-  constructor(code: HttpServerErrorCode, message: string, cause: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
-
-/** A text as an answer. */
-export function textReply(status: number, body: string): HttpReply {
-  return { status, contentType: 'text/plain; charset=utf-8', body };
-}
-
-// Limits. Probes and one or two scrapers are all the clients there are; times are those of the reference's server.
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-const IDLE_TIMEOUT_MS = 120_000;
-const HEADERS_LENGTH_MAX_BYTES = 8_192;
-const CONNECTIONS_MAX = 64;
-/** How often Node looks for connections over their time. */
-const TIMEOUT_CHECK_MS = 1_000;
 const METHODS: readonly string[] = ['GET', 'HEAD'];
-
-const LISTEN_ERRORS: ReadonlyMap<string, readonly [HttpServerErrorCode, string]> = new Map([
-  ['EADDRINUSE', ['AddressInUse', 'another program listens there; choose another port with --bind-address']],
-  ['EADDRNOTAVAIL', ['AddressNotAvailable', 'this machine has no such address; correct --bind-address']],
-  ['ENOTFOUND', ['AddressNotAvailable', 'the host is not known; correct --bind-address']],
-  ['EACCES', ['PermissionDenied', 'the port is for the privileged only; choose one over 1023 with --bind-address']],
-]);
-
-function toListenError(error: NodeJS.ErrnoException, { host, port }: HttpAddress): HttpServerError {
-  const [code, state] = LISTEN_ERRORS.get(error.code ?? '') ?? [
-    'CannotListen',
-    `${error.message}; correct --bind-address`,
-  ];
-  const address = JSON.stringify(`${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`);
-  return new HttpServerError(
-    code,
-    `Cannot serve HTTP on ${address}: ${state}, or switch HTTP off with --bind-address=""`,
-    error,
-  );
-}
-
-function send(response: ServerResponse, { status, contentType, body }: HttpReply): void {
-  response.writeHead(status, {
-    'content-type': contentType,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  });
-  response.end(body);
-}
-
-/** Whether a request announces a body. None is ever read: nothing here takes one. */
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-}
 
 /** A small HTTP server of fixed routes, for probes, metrics and pages. May be started again after it was stopped. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
+  readonly #connections = new ConnectionTable<Connection>(() => performance.now());
+  readonly #replies = new SharedReplies<Connection>({
+    onReply: (connection, reply) => this.#send(connection, reply),
+    onFailure: (error) => this.#fail(error),
+  });
+  readonly #smallTurns = new AnswerTurns<Connection>({
+    perTurn: SMALL_PER_TURN,
+    send: (connection, reply) => {
+      connection.send(reply);
+      return 'sent';
+    },
+  });
+  readonly #largeTurns = new AnswerTurns<Connection>({
+    perTurn: 1,
+    send: (connection, reply) => {
+      if (!this.#connections.hasRoomFor(reply.body.length)) return 'wait';
+      connection.send(reply);
+      return 'sent';
+    },
+  });
+  readonly #host: ConnectionHost = {
+    onRequest: (connection, request) => this.#answer(connection, request),
+    onState: (connection) => this.#connections.update(connection),
+    onClosed: (connection) => this.#forget(connection),
+    now: () => performance.now(),
+  };
   #server: Server | undefined;
   #starting: Promise<AddressInfo> | undefined;
 
@@ -123,29 +84,20 @@ export class HttpServer {
     this.#server = undefined;
     this.#starting = undefined;
     if (!server) return;
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+    const closed = new Promise((resolve) => server.close(resolve));
+    this.#connections.dropAll();
+    await closed;
   }
 
   #listen(): Promise<AddressInfo> {
     const { bindAddress, log } = this.#options;
-    const server = createServer(
-      {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: IDLE_TIMEOUT_MS,
-        connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-        maxHeaderSize: HEADERS_LENGTH_MAX_BYTES,
-      },
-      (request, response) => void this.#answer(request, response),
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#connections.add(new Connection(socket, this.#host)),
     );
-    server.maxConnections = CONNECTIONS_MAX;
     const { promise, resolve, reject } = Promise.withResolvers<AddressInfo>();
     const refuse = (error: Error) => reject(toListenError(error, bindAddress));
     server.once('error', refuse);
-    server.listen(bindAddress, () => {
+    server.listen({ ...bindAddress, backlog: BACKLOG }, () => {
       server.off('error', refuse);
       server.on('error', (error) => log.error('HTTP server failed', { reason: error.message }));
       this.#server = server;
@@ -155,28 +107,45 @@ export class HttpServer {
     return promise;
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #answer(connection: Connection, request: ReadHead): void {
     try {
-      if (hasBody(request)) {
-        response.shouldKeepAlive = false;
-        send(response, textReply(413, 'no request here has a body\n'));
-      } else {
-        send(response, await this.#reply(request, response));
-      }
+      const reply = this.#reply(request);
+      if (reply instanceof Promise) this.#replies.add(connection, reply);
+      else this.#send(connection, reply);
     } catch (error) {
-      this.#options.log.error('HTTP request failed', { path: request.url, reason: errorText(error) });
-      if (response.headersSent) response.destroy();
-      else send(response, textReply(500, `${errorText(error)}\n`));
+      this.#send(connection, this.#fail(error));
     }
   }
 
-  async #reply(request: IncomingMessage, response: ServerResponse): Promise<HttpReply> {
+  #send(connection: Connection, reply: HttpReply): void {
+    if (reply.body.length > SMALL_REPLY_MAX_BYTES) this.#largeTurns.add(connection, reply);
+    // Probes must be answered before their connection gives way to the next.
+    else if (this.#connections.isCrowded) connection.send(reply);
+    else this.#smallTurns.add(connection, reply);
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#replies.delete(connection);
+    this.#smallTurns.delete(connection);
+    this.#largeTurns.delete(connection);
+  }
+
+  #fail(error: unknown): HttpReply {
+    this.#options.log.error('HTTP request failed', { reason: errorText(error) });
+    return textReply(500, `${errorText(error)}\n`);
+  }
+
+  #reply(request: ReadHead): HttpReply | Promise<HttpReply> {
+    if (request.kind === 'refused') return textReply(request.status, `${request.reason}\n`);
+    const { method, target, hasBody } = request.head;
+    if (hasBody) return textReply(413, 'no request here has a body\n');
     const { routes } = this.#options;
-    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    const url = URL.parse(target, 'http://localhost');
     const route = url && Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined;
     if (!url || !route) return textReply(404, `no such page; there are ${Object.keys(routes).join(', ')}\n`);
-    if (METHODS.includes(request.method ?? '')) return route(url);
-    response.setHeader('allow', METHODS.join(', '));
-    return textReply(405, `want one of ${METHODS.join(', ')}\n`);
+    if (METHODS.includes(method)) return route(url);
+    const allow = METHODS.join(', ');
+    return { ...textReply(405, `want one of ${allow}\n`), allow };
   }
 }

@@ -37,7 +37,8 @@ function describeContainer({ podNamespace, podName, name }: MappedContainer): st
 }
 
 /**
- * Who has which CPU, as JSON: what `/topology.json` serves and the page `/topology` paints. CPU sets are Linux lists.
+ * Who has which CPU, as JSON: what `/topology.json` serves and the page `/topology` paints. CPU sets are Linux lists. Claims have their
+ * names and never their UIDs: whoever reaches the port reads this, and a UID is what a container names a claim by.
  * @param withTopology false leaves out the machine itself, which seldom changes and is most of the text.
  */
 export function describeCpuMap(state: NodeState, { withTopology }: { readonly withTopology: boolean }): object {
@@ -53,7 +54,6 @@ export function describeCpuMap(state: NodeState, { withTopology }: { readonly wi
     summary: summarizeMachine(topology),
     cpus: { online, offline, isolated, reserved: supply.reserved, claimed: taken, free, sharedPool },
     claims: ledger.claims.map(({ uid, namespace, name, cpus, memoryNodes, sharesPool, assignments }) => ({
-      uid,
       claim: describeClaim({ namespace, name }),
       cpus,
       memoryNodes,

@@ -40,17 +40,17 @@ function parseCpus(list) {
 
 // A claim keeps its colour as long as it is there; a new one gets the lowest that is free.
 function assignColours(claims) {
-  for (const uid of [...slots.keys()]) if (!claims.some((claim) => claim.uid === uid)) slots.delete(uid);
+  for (const name of [...slots.keys()]) if (!claims.some(({ claim }) => claim === name)) slots.delete(name);
   const used = new Set(slots.values());
-  for (const { uid } of claims) {
-    if (slots.has(uid)) continue;
+  for (const { claim } of claims) {
+    if (slots.has(claim)) continue;
     let slot = 0;
     while (used.has(slot)) slot += 1;
     used.add(slot);
-    slots.set(uid, slot);
+    slots.set(claim, slot);
   }
 }
-const colourOf = (uid) => COLOURS[slots.get(uid) % COLOURS.length];
+const colourOf = (name) => COLOURS[slots.get(name) % COLOURS.length];
 
 function element(tag, properties, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -64,7 +64,7 @@ function paintThreads() {
   for (const claim of state.claims) for (const cpu of parseCpus(claim.cpus)) owners.set(cpu, claim);
   for (const [cpu, box] of threads) {
     const owner = owners.get(cpu);
-    const colour = owner ? colourOf(owner.uid) : '';
+    const colour = owner ? colourOf(owner.claim) : '';
     box.querySelector('rect').style.fill = colour;
     box.classList.toggle('claimed', owner !== undefined);
     box.classList.toggle('reserved', owner === undefined && reserved.has(cpu));
@@ -73,32 +73,32 @@ function paintThreads() {
 }
 
 function light() {
-  const uid = hovered ?? picked;
-  byId('map').classList.toggle('picked', uid !== undefined);
-  for (const [cpu, box] of threads) box.classList.toggle('lit', uid !== undefined && owners.get(cpu)?.uid === uid);
+  const name = hovered ?? picked;
+  byId('map').classList.toggle('picked', name !== undefined);
+  for (const [cpu, box] of threads) box.classList.toggle('lit', name !== undefined && owners.get(cpu)?.claim === name);
 }
 
-function pick(uid) {
-  picked = picked === uid ? undefined : uid;
+function pick(name) {
+  picked = picked === name ? undefined : name;
   for (const button of document.querySelectorAll('#claims button')) {
-    button.setAttribute('aria-pressed', String(button.dataset.uid === picked));
+    button.setAttribute('aria-pressed', String(button.dataset.claim === picked));
   }
   light();
 }
 
 function createClaimRow(claim) {
   const swatch = element('span', { className: 'swatch' });
-  swatch.style.background = colourOf(claim.uid);
+  swatch.style.background = colourOf(claim.claim);
   const count = parseCpus(claim.cpus).length;
   const button = element('button', { type: 'button' }, swatch,
     element('span', { className: 'name', textContent: claim.claim }),
     element('span', { className: 'count', textContent: count + (count === 1 ? ' CPU' : ' CPUs') }),
     element('span', { className: 'where', textContent: 'CPUs ' + (claim.cpus || 'none') + (claim.sharedCPUs ? ' and the shared ones' : '') }),
     element('span', { className: 'where', textContent: claim.containers.join(', ') || 'no container now' }));
-  button.dataset.uid = claim.uid;
-  button.setAttribute('aria-pressed', String(claim.uid === picked));
-  button.addEventListener('click', () => pick(claim.uid));
-  button.addEventListener('mouseenter', () => { hovered = claim.uid; light(); });
+  button.dataset.claim = claim.claim;
+  button.setAttribute('aria-pressed', String(claim.claim === picked));
+  button.addEventListener('click', () => pick(claim.claim));
+  button.addEventListener('mouseenter', () => { hovered = claim.claim; light(); });
   button.addEventListener('mouseleave', () => { hovered = undefined; light(); });
   return element('li', {}, button);
 }
@@ -106,13 +106,13 @@ function createClaimRow(claim) {
 function listClaims() {
   const words = byId('filter').value.toLowerCase().split(/\\s+/).filter((word) => word !== '');
   const seen = state.claims.filter((claim) => {
-    const text = [claim.claim, claim.uid, ...claim.containers].join(' ').toLowerCase();
+    const text = [claim.claim, ...claim.containers].join(' ').toLowerCase();
     const cpus = parseCpus(claim.cpus);
     return words.every((word) => text.includes(word) || cpus.includes(Number(word)));
   });
-  const focused = document.activeElement?.dataset?.uid;
+  const focused = document.activeElement?.dataset?.claim;
   byId('claims').replaceChildren(...seen.map(createClaimRow));
-  if (focused) document.querySelector('#claims button[data-uid="' + CSS.escape(focused) + '"]')?.focus();
+  if (focused) document.querySelector('#claims button[data-claim="' + CSS.escape(focused) + '"]')?.focus();
   byId('claim-count').textContent = seen.length === state.claims.length ? seen.length : seen.length + ' of ' + state.claims.length;
   byId('no-claims').hidden = state.claims.length > 0;
 }
@@ -210,7 +210,7 @@ byId('map').addEventListener('mousemove', (event) => {
 byId('map').addEventListener('mouseleave', () => { byId('tip').hidden = true; });
 byId('map').addEventListener('click', (event) => {
   const owner = owners.get(Number(event.target.closest('[data-cpu]')?.dataset.cpu));
-  if (owner) pick(owner.uid);
+  if (owner) pick(owner.claim);
   else if (picked !== undefined) pick(picked);
 });
 byId('filter').addEventListener('input', listClaims);

@@ -30,14 +30,12 @@ test('describeCpuMap says who has which CPU', () => {
   });
   assert.deepEqual(map.claims, [
     {
-      uid: 'uid-db',
       claim: 'shop/db',
       cpus: '2-3,10-11',
       devices: [{ request: 'cpus', device: 'cpudevnuma000', cpus: '2-3,10-11' }],
       containers: ['shop/db-0/main'],
     },
     {
-      uid: 'uid-idle',
       claim: 'shop/idle',
       cpus: '4',
       devices: [{ request: 'cpus', device: 'cpudevnuma000', cpus: '4' }],
@@ -64,6 +62,13 @@ test('describeCpuMap says which claims share CPUs besides, and where memory is b
       [undefined, undefined],
     ],
   );
+});
+
+test('neither the map nor the page has the UID of a claim', () => {
+  const state = nodeState(topology, { claims });
+  assert.match(JSON.stringify(state.ledger.claims), /uid-db/);
+  assert.doesNotMatch(JSON.stringify(describeCpuMap(state, { withTopology: true })), /uid/i);
+  assert.doesNotMatch(renderMapPage(state), /uid/i);
 });
 
 test('describeCpuMap brings the machine when asked', () => {

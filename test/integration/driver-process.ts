@@ -36,6 +36,8 @@ export interface DriverPlaces {
   readonly args?: readonly string[];
   /** The name of its pod, "dra-driver-cpu-xxxxx"; none by default. */
   readonly podName?: string;
+  /** More of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function findFreePort(): Promise<number> {
@@ -58,6 +60,11 @@ export class DriverProcess {
 
   get pid(): number {
     return this.#process?.pid ?? 0;
+  }
+
+  /** Where it serves HTTP on 127.0.0.1. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Starts it, and resolves when it serves both the kubelet and the container runtime. */
@@ -89,7 +96,7 @@ export class DriverProcess {
     const { podName } = this.#places;
     const pod =
       podName === undefined ? {} : { POD_NAME: podName, POD_NAMESPACE: 'kube-system', POD_UID: `uid-${podName}` };
-    const env = { ...process.env, ...pod };
+    const env = { ...process.env, ...pod, ...this.#places.env };
     this.#process = spawn(join(ROOT, 'bin/dracpu'), argv, { stdio: ['ignore', log, log], env });
     closeSync(log);
   }
