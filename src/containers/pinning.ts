@@ -116,7 +116,8 @@ export class Pinning {
       unsolicitedUpdates: options.unsolicitedUpdates,
       handlers: createNriHandlers(this.containers, {
         ...options,
-        onUnanswered: () => void this.#pusher.push({ byAllMeans: true }),
+        // After the hook: inside one the runtime waits for its answer and takes no updates.
+        onUnanswered: () => void setImmediate(() => void this.#pusher.push({ byAllMeans: true })),
       }),
       log: options.nriLog,
       ...(options.onHook ? { onHook: options.onHook } : {}),

@@ -36,6 +36,11 @@ function describeContainer({ podNamespace, podName, name }: MappedContainer): st
   return `${podNamespace}/${podName}/${name}`;
 }
 
+/** "namespace/name"; a claim that another driver's file gave has its UID for a name until the API server was asked for it. */
+function nameClaim({ uid, namespace, name }: { readonly uid: string; readonly namespace: string; readonly name: string }) {
+  return describeClaim({ namespace, name: name === uid ? 'unknown' : name });
+}
+
 /**
  * Who has which CPU, as JSON: what `/topology.json` serves and the page `/topology` paints. CPU sets are Linux lists. Claims have their
  * names and never their UIDs: whoever reaches the port reads this, and a UID is what a container names a claim by.
@@ -54,7 +59,7 @@ export function describeCpuMap(state: NodeState, { withTopology }: { readonly wi
     summary: summarizeMachine(topology),
     cpus: { online, offline, isolated, reserved: supply.reserved, claimed: taken, free, sharedPool },
     claims: ledger.claims.map(({ uid, namespace, name, cpus, memoryNodes, sharesPool, assignments }) => ({
-      claim: describeClaim({ namespace, name }),
+      claim: nameClaim({ uid, namespace, name }),
       cpus,
       memoryNodes,
       ...(sharesPool && { sharedCPUs: true }),
