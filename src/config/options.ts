@@ -152,7 +152,7 @@ export const options = {
     flag: 'cdi-dir',
     value: absolutePath,
     default: '/var/run/cdi',
-    help: 'Directory of CDI spec files, one a claim: what the driver knows of prepared claims after a restart.',
+    help: 'Directory of CDI spec files, which the container runtime reads. The driver writes one per claim, and one per request of it.',
   },
   machinePlacement: {
     key: 'machinePlacement',
