@@ -59,6 +59,7 @@ function newNode() {
     kernel.set(id, cpus.toString());
     if (memoryNodes) memory.set(id, memoryNodes.toString());
   };
+  const stuck: string[] = [];
   const watch = new DriftWatch(containers, {
     readCpuset: async ({ id }) => {
       const text = kernel.get(id);
@@ -79,6 +80,7 @@ function newNode() {
       }
     },
     onOutcome: (outcome) => outcomes.push(outcome),
+    onStuck: ({ container, effective }) => stuck.push(`${container} ${effective}`),
     log,
   });
   const create = (id: string, claim?: string, options: Parameters<typeof preparedClaim>[2] = {}) => {
@@ -88,7 +90,7 @@ function newNode() {
     obey(id, admission);
     for (const update of admission.updates) obey(update.containerId, update);
   };
-  return { containers, kernel, memory, state, outcomes, warnings, watch, create };
+  return { containers, kernel, memory, state, outcomes, warnings, stuck, watch, create };
 }
 
 test('DriftWatch N13: an update that the runtime failed without a word is repaired and counted', async () => {
@@ -116,6 +118,16 @@ test('DriftWatch reports once what withstands, and keeps trying', async () => {
   await watch.check();
   await watch.check();
   assert.deepEqual([outcomes, kernel.get('db')], [['failed', 'repaired'], '2-3']);
+});
+
+test('DriftWatch S20: reports once a shared container that cannot be moved off CPUs of a claim', async () => {
+  const { kernel, state, stuck, watch, create } = newNode();
+  create('web');
+  create('db', '2-3');
+  kernel.set('web', '0-7');
+  state.obeys = false;
+  for (let round = 0; round < 5; round += 1) await watch.check();
+  assert.deepEqual(stuck, ['shop/web/main 0-7']);
 });
 
 test('DriftWatch leaves a change that is under way alone', async () => {

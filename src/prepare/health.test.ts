@@ -81,3 +81,17 @@ test('judgeHealth tells of a device that only its claim still knows', () => {
     'cpudevnuma000 Unhealthy CPUs 2-3 of claim shop/db are offline',
   ]);
 });
+
+test('judgeHealth S20: names the shared container that cannot be moved off the CPUs of a claim, on that claim', () => {
+  const stuck = { container: 'web/front/main', id: 'c9', verdict: 'wide', wanted: parseCpuList('4-7') } as const;
+  const drift = (isStuck: boolean): DriftReport => ({
+    ...wideDrift,
+    drifted: [{ ...stuck, effective: parseCpuList('0-7'), isStuck, state: 'runs on CPUs 0-7 instead of 4-7' }],
+  });
+  const healthy = ['cpudevnuma000 Healthy', 'cpudevnuma001 Healthy'];
+  assert.deepEqual(summarize({ drift: drift(false) }), healthy, 'while it is being moved');
+  assert.deepEqual(summarize({ drift: drift(true) }), [
+    'cpudevnuma000 Unhealthy container web/front/main runs on its CPUs 2-3 and cannot be moved off them',
+    'cpudevnuma001 Healthy',
+  ]);
+});

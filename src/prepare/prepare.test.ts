@@ -531,3 +531,35 @@ test('ClaimService S18: a call of a thousand claims lets other events be served 
   await counting;
   assert.ok(during >= 50 && others - during >= 50, `${during} and ${others - during} other events`);
 });
+
+test('ClaimService.prepare S15: completes a claim of a reference driver’s file, with its record and its metadata', async () => {
+  const fixture = withClaims({ a: '4' });
+  fixture.ledger.adopt({
+    uid: 'a',
+    namespace: 'unknown',
+    name: 'a',
+    assignments: [],
+    cpus: CpuSet.of(2, 3, 10, 11),
+  });
+  const [outcome] = await fixture.prepare('a');
+  assert.deepEqual(outcome && 'devices' in outcome && outcome.devices[0]?.cdiDeviceIds, [
+    'dra.k8s.io/cpu=claim-a',
+    'dra.cpu/metadata=a_cpus',
+  ]);
+  const { claim } = fixture.records.get('a') ?? {};
+  assert.deepEqual([claim?.name, claim?.cpus.toString(), claim?.assignments.length], ['claim-a', '2-3,10-11', 1]);
+  assert.deepEqual(
+    fixture.metadata.get('a')?.map(({ request }) => request),
+    ['cpus'],
+  );
+});
+
+test('ClaimService.prepare S15: decides again where the CPUs of such a file are not what the claim was allocated', async () => {
+  const fixture = withClaims({ a: '4' });
+  fixture.ledger.adopt({ uid: 'a', namespace: 'unknown', name: 'a', assignments: [], cpus: CpuSet.of(2, 3) });
+  fixture.usesClaim = () => true;
+  assert.match(await fixture.prepareError('a'), /a container still runs on CPUs 2-3 of an earlier allocation/);
+  fixture.usesClaim = () => false;
+  assert.equal(await fixture.prepareError('a'), '');
+  assert.equal(fixture.ledger.find('a')?.cpus.size, 4);
+});

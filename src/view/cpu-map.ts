@@ -37,7 +37,15 @@ function describeContainer({ podNamespace, podName, name }: MappedContainer): st
 }
 
 /** "namespace/name"; a claim that another driver's file gave has its UID for a name until the API server was asked for it. */
-function nameClaim({ uid, namespace, name }: { readonly uid: string; readonly namespace: string; readonly name: string }) {
+function nameClaim({
+  uid,
+  namespace,
+  name,
+}: {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+}) {
   return describeClaim({ namespace, name: name === uid ? 'unknown' : name });
 }
 
