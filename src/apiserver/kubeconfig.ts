@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { errorText } from '../lib/log.ts';
 import { ApiConnectionError } from './connection-error.ts';
 import type { ConnectionSettings, ExecSettings, Material } from './connection-settings.ts';
+import { quote, quoteNames } from '../lib/quote.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -42,7 +43,7 @@ class KubeconfigReader {
     const tlsServerName = this.#text(cluster, 'tls-server-name', where);
     const skip = cluster['insecure-skip-tls-verify'] ?? false;
     if (typeof skip !== 'boolean') {
-      throw this.#invalid(`insecure-skip-tls-verify of ${where} is ${JSON.stringify(skip)}; want true or false`);
+      throw this.#invalid(`insecure-skip-tls-verify of ${where} is ${quote(skip)}; want true or false`);
     }
     return {
       server: this.#server(this.#text(cluster, 'server', where), where),
@@ -139,25 +140,25 @@ class KubeconfigReader {
     const entries = this.#list(document, list).map((entry) => this.#fields(entry, `an entry of ${list}`));
     const found = entries.find((entry) => entry['name'] === name);
     if (found) return this.#fields(found[field] ?? {}, `${field} "${name}"`);
-    const names = entries.map((entry) => JSON.stringify(entry['name'])).join(', ');
+    const names = quoteNames(entries.map((entry) => String(entry['name'])));
     throw this.#invalid(`${list} has no "${name}"; it has ${names === '' ? 'no entries' : names}`);
   }
 
   #fields(value: unknown, where: string): Fields {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-    throw this.#invalid(`${where} is ${JSON.stringify(value) ?? 'empty'}; want a mapping`);
+    throw this.#invalid(`${where} is ${quote(value, 'empty')}; want a mapping`);
   }
 
   #list(fields: Fields, name: string): readonly unknown[] {
     const value = fields[name] ?? [];
     if (Array.isArray(value)) return value as unknown[];
-    throw this.#invalid(`${name} is ${JSON.stringify(value)}; want a list`);
+    throw this.#invalid(`${name} is ${quote(value)}; want a list`);
   }
 
   /** A text that is not empty; undefined when there is none. */
   #text(fields: Fields, name: string, where: string): string | undefined {
     const value = fields[name] ?? '';
-    if (typeof value !== 'string') throw this.#invalid(`${name} of ${where} is ${JSON.stringify(value)}; want a text`);
+    if (typeof value !== 'string') throw this.#invalid(`${name} of ${where} is ${quote(value)}; want a text`);
     return value === '' ? undefined : value;
   }
 

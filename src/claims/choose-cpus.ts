@@ -12,6 +12,7 @@ import { type CpuParameters, findChoosingKey } from './opaque-parameters.ts';
 import { placeCpus } from './place-cpus.ts';
 import { readCount } from '../resource-api/quantity.ts';
 import { type RequestParameters, readRequestParameters } from './request-parameters.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What a decision is made over. */
 export interface ChoiceContext {
@@ -50,7 +51,7 @@ function readConsumedCpus({ result, action }: DeviceContext): number {
   if (reading.kind !== 'whole' || reading.count <= 0n) {
     throw new ClaimError(
       'InvalidCapacity',
-      `${action}: the allocation of device ${result.device} consumes ${JSON.stringify(result.consumedCpus)} of "dra.cpu/cpu"; ` +
+      `${action}: the allocation of device ${result.device} consumes ${quote(result.consumedCpus)} of "dra.cpu/cpu"; ` +
         'want a whole number of CPUs, 1 or more',
     );
   }
@@ -61,14 +62,14 @@ function findDevice({ result, pool, devices, action }: DeviceContext): Device {
   if (result.pool !== pool) {
     throw new ClaimError(
       'UnknownDevice',
-      `${action}: device ${result.device} is of pool ${JSON.stringify(result.pool)}; this node's pool is ${JSON.stringify(pool)}`,
+      `${action}: device ${result.device} is of pool ${quote(result.pool)}; this node's pool is ${quote(pool)}`,
     );
   }
   const device = devices.byName.get(result.device);
   if (!device) {
     throw new ClaimError(
       'UnknownDevice',
-      `${action}: this node has no device ${JSON.stringify(result.device)}; the driver's mode may have changed since the ` +
+      `${action}: this node has no device ${quote(result.device)}; the driver's mode may have changed since the ` +
         'claim was allocated, delete the pod so that it is allocated again',
     );
   }
@@ -83,7 +84,7 @@ function applyNodeRules(parameters: CpuParameters, { devices, action }: DeviceCo
     throw new ClaimError(
       'InvalidConfig',
       `${action}: its opaque parameters ask for threads of cores ` +
-        `(${fullPhysicalCores === false ? 'fullPhysicalCores false' : `placement ${JSON.stringify(placement)}`}), and this node ` +
+        `(${fullPhysicalCores === false ? 'fullPhysicalCores false' : `placement ${quote(placement)}`}), and this node ` +
         'gives whole physical cores only (fullPhysicalCores of its configuration)',
     );
   }
@@ -109,7 +110,7 @@ function chooseFromGroup(device: Device, own: CpuParameters, context: DeviceCont
     throw new ClaimError(
       'InvalidConfig',
       `${action}: device ${device.name} needs an explicit cpuset in the claim's opaque configuration (cpuConfig.cpuset) for ` +
-        `request ${JSON.stringify(result.request)}; the scheduler plugin that places CPUs writes it, or set machinePlacement to "auto"`,
+        `request ${quote(result.request)}; the scheduler plugin that places CPUs writes it, or set machinePlacement to "auto"`,
     );
   }
   const free = context.free.intersection(device.cpus).difference(context.ofClaim);
@@ -144,7 +145,7 @@ function chooseCpuDevice(device: Device, own: CpuParameters, context: DeviceCont
   if (choosing) {
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: request ${JSON.stringify(result.request)} has opaque parameters that choose CPUs (${choosing}), and device ` +
+      `${action}: request ${quote(result.request)} has opaque parameters that choose CPUs (${choosing}), and device ` +
         `${device.name} is a single CPU, which the scheduler chose (cpuDeviceMode "individual"); remove them, or use selectors`,
     );
   }

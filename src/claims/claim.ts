@@ -1,4 +1,5 @@
 import { ClaimError } from './claim-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What identifies a claim to the kubelet: the object's place and the incarnation of it. */
 export interface ClaimReference {
@@ -47,6 +48,11 @@ export function describeClaim({ namespace, name }: { readonly namespace: string;
 
 type Json = Record<string, unknown>;
 
+/** Every name, UID and quantity of the API is shorter (253 characters, a subrequest 2 x 63). */
+const STRING_LENGTH_MAX = 512;
+/** An allocation has 32 results and at most 32 configurations per request and of the claim (resource.k8s.io/v1, types.go, 1.37). */
+const LIST_LENGTH_MAX = 2_048;
+
 /** Reads fields of a JSON object and says which one is wrong. */
 class FieldReader {
   readonly #json: Json;
@@ -76,7 +82,8 @@ class FieldReader {
 
   string(key: string): string {
     const value = this.#json[key];
-    return typeof value === 'string' && value !== '' ? value : this.#fail(this.#at(key), 'a non-empty string', value);
+    const isName = typeof value === 'string' && value !== '' && value.length <= STRING_LENGTH_MAX;
+    return isName ? value : this.#fail(this.#at(key), `a string of 1 to ${STRING_LENGTH_MAX} characters`, value);
   }
 
   optionalString(key: string): string | undefined {
@@ -96,7 +103,9 @@ class FieldReader {
 
   list(key: string): FieldReader[] {
     const value = this.#json[key] ?? [];
-    if (!Array.isArray(value)) return this.#fail(this.#at(key), 'a list', value);
+    if (!Array.isArray(value) || value.length > LIST_LENGTH_MAX) {
+      return this.#fail(this.#at(key), `a list of at most ${LIST_LENGTH_MAX} items`, value);
+    }
     return value.map((item, index) => new FieldReader(item, `${this.#at(key)}[${index}]`, this.#fail));
   }
 
@@ -146,7 +155,7 @@ export function parseClaim(json: unknown, reference: ClaimReference, driverName:
   const claim = new FieldReader(json, '', (path, want, value) => {
     throw new ClaimError(
       'MalformedClaim',
-      `${action}: ${path || 'the object'} is ${JSON.stringify(value) ?? 'missing'}; want ${want}. Delete the claim and create it again`,
+      `${action}: ${path || 'the object'} is ${quote(value)}; want ${want}. Delete the claim and create it again`,
     );
   });
   const uid = claim.object('metadata').string('uid');

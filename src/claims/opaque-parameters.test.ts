@@ -130,3 +130,35 @@ test('describeParametersSchema describes every key', () => {
     'sharedCPUs',
   ]);
 });
+
+test('parseOpaqueParameters refuses what is too large or too deep, with a short text (issue 13, line 18)', () => {
+  let deep: unknown = {};
+  for (let level = 0; level < 100_000; level += 1) deep = level % 2 === 0 ? [deep] : { deep };
+  const text = 'x'.repeat(1 << 20);
+  const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`key${index}`, index]));
+  const apiVersion = 'v1alpha1';
+  for (const json of [
+    text,
+    deep,
+    wide,
+    { apiVersion: text },
+    { apiVersion, cpuConfig: text },
+    { apiVersion, cpuConfig: { [text]: 1 } },
+    { apiVersion, cpuConfig: { placement: text } },
+    { apiVersion, cpuConfig: { placement: deep } },
+    { apiVersion, cpuConfig: { cpuset: '0-1,'.repeat(10_000) } },
+    { apiVersion, cpuConfig: { nearPCIeRoots: [text] } },
+    { apiVersion, cpuConfig: wide },
+    // Within the API server's limit: still no message is as long.
+    { apiVersion, cpuConfig: { placement: 'x'.repeat(9_000) } },
+    { apiVersion, cpuConfig: { cpuset: '0-1,'.repeat(2_000) } },
+    { apiVersion, cpuConfig: { ['y'.repeat(9_000)]: 1 } },
+  ]) {
+    const startedMs = performance.now();
+    assert.throws(
+      () => parseOpaqueParameters(json),
+      (error: unknown) => error instanceof OpaqueParametersError && error.message.length < 1_000,
+    );
+    assert.ok(performance.now() - startedMs < 1_000);
+  }
+});

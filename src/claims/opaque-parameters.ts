@@ -1,8 +1,10 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { tryParseCpuList } from '../cpuset/parse.ts';
+import { isWithin } from '../lib/json.ts';
 import { suggestName } from '../lib/nearest-name.ts';
 import { PLACEMENT_POLICIES, type PlacementPolicy } from '../placement/take-cpus.ts';
 import type { CoreType } from '../topology/topology.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What a claim or a DeviceClass wishes of the CPUs of a request; what it does not name is undefined. */
 export interface CpuParameters {
@@ -32,6 +34,9 @@ export class OpaqueParametersError extends Error {
 
 /** The one version of the parameters (the reference's). */
 const API_VERSION = 'v1alpha1';
+
+/** The API server takes as much (resource.k8s.io/v1, OpaqueParametersMaxLength); none of our keys needs more than three levels. */
+const LIMITS = { lengthMax: 10 * 1024, depthMax: 16 };
 
 /** A JSON schema (draft 2020-12), as far as this file uses it. */
 interface Schema {
@@ -151,12 +156,12 @@ function fail(message: string): never {
 
 function readObject(value: unknown, path: string, known: readonly string[]): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return fail(`${path} is ${JSON.stringify(value) ?? 'missing'}; want an object`);
+    return fail(`${path} is ${quote(value)}; want an object`);
   }
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     const hint = suggestName(unknown, known) || `; want one of ${known.join(', ')}`;
-    return fail(`${path} has the unknown key ${JSON.stringify(unknown)}${hint}`);
+    return fail(`${path} has the unknown key ${quote(unknown)}${hint}`);
   }
   return value as Record<string, unknown>;
 }
@@ -165,7 +170,7 @@ function readKey<T>(name: string, { read, want, schema }: Key<T>, value: unknown
   const result = read(value);
   if (result !== undefined) return result;
   const hint = typeof value === 'string' && Array.isArray(schema['enum']) ? suggestName(value, schema['enum']) : '';
-  return fail(`cpuConfig.${name} is ${JSON.stringify(value)}; want ${want}${hint}`);
+  return fail(`cpuConfig.${name} is ${quote(value)}; want ${want}${hint}`);
 }
 
 /**
@@ -178,13 +183,11 @@ export function checkParameters(parameters: CpuParameters): void {
   if (cpuset && choosing) fail(`cpuConfig has both cpuset and ${choosing}; a list of CPUs leaves nothing to choose`);
   for (const [key, value] of Object.entries({ groupSize, numaNodes })) {
     if (value !== undefined && placement !== 'distributed') {
-      fail(`cpuConfig.${key} goes with placement "distributed" only; the placement is ${JSON.stringify(placement)}`);
+      fail(`cpuConfig.${key} goes with placement "distributed" only; the placement is ${quote(placement)}`);
     }
   }
   if (fullPhysicalCores === true && (placement === 'spread' || placement === 'one-thread-per-core')) {
-    fail(
-      `cpuConfig.fullPhysicalCores is true and placement ${JSON.stringify(placement)}, which leaves threads of cores free`,
-    );
+    fail(`cpuConfig.fullPhysicalCores is true and placement ${quote(placement)}, which leaves threads of cores free`);
   }
   if (fullPhysicalCores === false && placement === 'full-cores') {
     fail('cpuConfig.fullPhysicalCores is false and placement "full-cores"; remove one');
@@ -196,9 +199,11 @@ export function checkParameters(parameters: CpuParameters): void {
  * @throws OpaqueParametersError for an unknown key, a value of another type or kind, or keys that contradict each other.
  */
 export function parseOpaqueParameters(json: unknown): CpuParameters {
+  if (!isWithin(json, LIMITS)) {
+    fail(`parameters are longer than ${LIMITS.lengthMax} characters or nested deeper than ${LIMITS.depthMax} levels`);
+  }
   const { apiVersion, cpuConfig } = readObject(json, 'parameters', ['apiVersion', 'cpuConfig']);
-  if (apiVersion !== API_VERSION)
-    fail(`apiVersion is ${JSON.stringify(apiVersion) ?? 'missing'}; want "${API_VERSION}"`);
+  if (apiVersion !== API_VERSION) fail(`apiVersion is ${quote(apiVersion)}; want "${API_VERSION}"`);
   const fields = readObject(cpuConfig, 'cpuConfig', Object.keys(KEYS));
   const parameters: CpuParameters = Object.fromEntries(
     Object.entries(KEYS).flatMap(([name, key]) =>

@@ -4,6 +4,7 @@ import { type Placement, type PlacementPolicy, type PlacementRequest, takeCpus }
 import type { CpuTopology } from '../topology/topology.ts';
 import { ClaimError } from './claim-error.ts';
 import type { CpuParameters } from './opaque-parameters.ts';
+import { quote } from '../lib/quote.ts';
 
 /** How many CPUs of which device are wanted, and how. */
 export interface PlaceRequest {
@@ -26,7 +27,7 @@ function findNear({ topology, parameters, action }: PlaceRequest): CpuSet | unde
     const known = topology.pcieRoots.map(({ pcieRoot }) => pcieRoot).join(', ') || 'none';
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: cpuConfig.nearPCIeRoots has ${JSON.stringify(name)}; the PCIe roots known of this node are ${known}`,
+      `${action}: cpuConfig.nearPCIeRoots has ${quote(name)}; the PCIe roots known of this node are ${known}`,
     );
   });
   return CpuSet.unionOf(sets);

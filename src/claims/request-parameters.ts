@@ -7,6 +7,7 @@ import {
   dropChoosing,
   parseOpaqueParameters,
 } from './opaque-parameters.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What is asked of the CPUs of one allocated device. */
 export interface RequestParameters {
@@ -37,7 +38,7 @@ function findConfig(
   const place = source === 'FromClaim' ? 'the claim' : 'its DeviceClass';
   throw new ClaimError(
     'InvalidConfig',
-    `${action}: request ${JSON.stringify(result.request)} is the target of ${configs.length} configurations of ${place}; ` +
+    `${action}: request ${quote(result.request)} is the target of ${configs.length} configurations of ${place}; ` +
       'give it one',
   );
 }
@@ -50,7 +51,7 @@ function readConfig(config: OpaqueConfig, result: AllocatedDevice, action: strin
     if (!(error instanceof OpaqueParametersError)) throw error;
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: the ${place}'s opaque parameters for request ${JSON.stringify(result.request)}: ${error.message}`,
+      `${action}: the ${place}'s opaque parameters for request ${quote(result.request)}: ${error.message}`,
     );
   }
 }
@@ -69,7 +70,7 @@ function checkTarget(claim: Claim, config: OpaqueConfig, result: AllocatedDevice
   if (targets.length > 1) {
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: one cpuset is configured for the ${targets.length} devices of request ${JSON.stringify(result.request)}; ` +
+      `${action}: one cpuset is configured for the ${targets.length} devices of request ${quote(result.request)}; ` +
         'want one device a request, with all of its CPUs',
     );
   }
@@ -97,8 +98,8 @@ export function readRequestParameters(claim: Claim, result: AllocatedDevice, act
   if (ofClass.cpuset) {
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: the DeviceClass of request ${JSON.stringify(result.request)} configures cpuset ` +
-        `${JSON.stringify(ofClass.cpuset.toString())}; every claim of the class would get the same CPUs, so that only a claim may name them`,
+      `${action}: the DeviceClass of request ${quote(result.request)} configures cpuset ` +
+        `${quote(ofClass.cpuset.toString())}; every claim of the class would get the same CPUs, so that only a claim may name them`,
     );
   }
   const ofClaim = claimConfig ? readConfig(claimConfig, result, action) : {};
@@ -110,7 +111,7 @@ export function readRequestParameters(claim: Claim, result: AllocatedDevice, act
     if (!(error instanceof OpaqueParametersError)) throw error;
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: the opaque parameters of claim and DeviceClass together, for request ${JSON.stringify(result.request)}: ${error.message}`,
+      `${action}: the opaque parameters of claim and DeviceClass together, for request ${quote(result.request)}: ${error.message}`,
     );
   }
   return { parameters, ofClaim };

@@ -8,6 +8,7 @@ import { parseSynthetic, SyntheticError } from '../topology/synthetic.ts';
 import { topologyFromJson } from '../topology/topology-from-json.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** Why an argument names no machine. */
 export type MachineArgumentErrorCode = 'UnknownMachine' | 'UnreadableFile' | 'InvalidMachine';
@@ -33,7 +34,7 @@ function parseDocument(path: string, text: string): CpuTopology {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    const message = `Cannot use machine ${JSON.stringify(path)}: the file is no JSON (${errorText(cause)}); want what "dracpu topology -o json" prints`;
+    const message = `Cannot use machine ${quote(path)}: the file is no JSON (${errorText(cause)}); want what "dracpu topology -o json" prints`;
     throw new MachineArgumentError('InvalidMachine', message, { cause });
   }
   return topologyFromJson(json);
@@ -45,7 +46,7 @@ function readPath(path: string, isDirectory: boolean): CpuTopology {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const message = `Cannot read machine ${JSON.stringify(path)}: ${errorText(cause)}`;
+    const message = `Cannot read machine ${quote(path)}: ${errorText(cause)}`;
     throw new MachineArgumentError('UnreadableFile', message, { cause });
   }
   return parseDocument(path, text);
@@ -55,7 +56,7 @@ function failUnknown(argument: string, name: string): never {
   const names = CATALOGUE.map((machine) => machine.name);
   throw new MachineArgumentError(
     'UnknownMachine',
-    `Cannot find machine ${JSON.stringify(argument)}: it is no folder or file, no synthetic machine ("pack:2 core:8 pu:2") and ` +
+    `Cannot find machine ${quote(argument)}: it is no folder or file, no synthetic machine ("pack:2 core:8 pu:2") and ` +
       `none of the known ones${suggestName(name, names) || ` (${names.join(', ')})`}`,
   );
 }
@@ -93,7 +94,7 @@ export function readMachineArgument(argument: string): CpuTopology {
     const isExpected =
       error instanceof TopologyError || error instanceof TopologyJsonError || error instanceof SyntheticError;
     if (!isExpected) throw error;
-    const why = error instanceof TopologyJsonError ? ` (machine ${JSON.stringify(argument)})` : '';
+    const why = error instanceof TopologyJsonError ? ` (machine ${quote(argument)})` : '';
     throw new MachineArgumentError('InvalidMachine', `${error.message}${why}`, { cause: error });
   }
 }

@@ -18,6 +18,7 @@ import {
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
 import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from './machine-argument.ts';
 import { declareCommand } from './commands.ts';
+import { quote } from '../lib/quote.ts';
 
 /** The options of `dracpu plan`, as commander fills them in. */
 interface PlanOptions {
@@ -64,7 +65,7 @@ function readJson(path: string): unknown {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new PlanFileError(`Cannot plan: ${JSON.stringify(path)} is no readable JSON file (${why})`, { cause });
+    throw new PlanFileError(`Cannot plan: ${quote(path)} is no readable JSON file (${why})`, { cause });
   }
 }
 
@@ -74,7 +75,7 @@ function findNear(topology: CpuTopology, { near, pcieRoot }: PlanOptions, comman
   const root = topology.pcieRoots.find((one) => one.pcieRoot === pcieRoot);
   if (root) return near ? near.union(root.cpus) : root.cpus;
   const known = topology.pcieRoots.map((one) => one.pcieRoot).join(', ') || 'none';
-  return command.error(`Cannot plan near PCIe root ${JSON.stringify(pcieRoot)}: the machine has ${known}`, {
+  return command.error(`Cannot plan near PCIe root ${quote(pcieRoot)}: the machine has ${known}`, {
     exitCode: 2,
   });
 }

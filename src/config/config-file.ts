@@ -3,6 +3,7 @@ import { ConfigError, type ConfigErrorCode, type ConfigProblem } from './config-
 import { CONFIG_API_VERSION, type Option, type OptionName, optionRows } from './options.ts';
 import type { ValueKind } from './values.ts';
 import type { Place, YamlEntry } from './yaml-entries.ts';
+import { quote } from '../lib/quote.ts';
 
 /** A value of the file as text, and where it stands. */
 export interface FileValue extends Place {
@@ -29,8 +30,8 @@ function describeWrongType({ key, plain, source }: YamlEntry, row: Option<unknow
   const { type } = row.value;
   const isPlain = typeof plain === 'number' || typeof plain === 'boolean';
   const hint = type === 'string' && isPlain ? `; put it in quotes: ${key}: "${source}"` : '';
-  const state = plain === undefined ? 'a map or a list' : JSON.stringify(source);
-  return `key ${JSON.stringify(key)} is ${state}, want ${type === 'integer' ? 'an' : 'a'} ${type}${hint}`;
+  const state = plain === undefined ? 'a map or a list' : quote(source);
+  return `key ${quote(key)} is ${state}, want ${type === 'integer' ? 'an' : 'a'} ${type}${hint}`;
 }
 
 /** Takes values out of a file while collecting all that is wrong with it. */
@@ -45,7 +46,7 @@ class FileReader {
   }
 
   report(code: ConfigErrorCode, { line, column }: Place, state: string): void {
-    const place = `${JSON.stringify(this.#path)}: line ${line}, column ${column}`;
+    const place = `${quote(this.#path)}: line ${line}, column ${column}`;
     this.problems.push({ code, message: `Cannot read configuration file ${place}: ${state}` });
   }
 
@@ -53,7 +54,7 @@ class FileReader {
     const { key, keyPlace } = entry;
     const earlierLine = this.#lineByKey.get(key);
     if (earlierLine !== undefined) {
-      this.report('RepeatedKey', keyPlace, `key ${JSON.stringify(key)} stands in line ${earlierLine} too; remove one`);
+      this.report('RepeatedKey', keyPlace, `key ${quote(key)} stands in line ${earlierLine} too; remove one`);
       return;
     }
     this.#lineByKey.set(key, keyPlace.line);
@@ -63,7 +64,7 @@ class FileReader {
 
   #readVersion({ plain, source, valuePlace }: YamlEntry): void {
     if (plain === CONFIG_API_VERSION) return;
-    const state = `apiVersion is ${JSON.stringify(source)}; want "${CONFIG_API_VERSION}"`;
+    const state = `apiVersion is ${quote(source)}; want "${CONFIG_API_VERSION}"`;
     this.report('UnsupportedVersion', valuePlace, state);
   }
 
@@ -72,10 +73,10 @@ class FileReader {
     const known = rowsByKey.get(key);
     const meant = known ?? rowsByKey.get(nearestName(key, rowsByKey.keys()) ?? '');
     if (meant?.row.notInFile !== undefined) {
-      this.report('KeyNotAllowed', keyPlace, `key ${JSON.stringify(key)} cannot be set here; ${meant.row.notInFile}`);
+      this.report('KeyNotAllowed', keyPlace, `key ${quote(key)} cannot be set here; ${meant.row.notInFile}`);
     } else if (!known) {
       const hint = suggestName(key, allowedKeys) || `; want one of ${allowedKeys.join(', ')}`;
-      this.report('UnknownKey', keyPlace, `unknown key ${JSON.stringify(key)}${hint}`);
+      this.report('UnknownKey', keyPlace, `unknown key ${quote(key)}${hint}`);
     } else if (plain === null) {
       // A key without a value leaves the default, as it does in the reference.
     } else {
@@ -94,7 +95,7 @@ class FileReader {
 export async function parseConfigFile(path: string, text: string): Promise<ReadonlyMap<OptionName, FileValue>> {
   if (text.length > FILE_LENGTH_MAX) {
     const state = `it has ${text.length} characters; want at most ${FILE_LENGTH_MAX}`;
-    const message = `Cannot read configuration file ${JSON.stringify(path)}: ${state}`;
+    const message = `Cannot read configuration file ${quote(path)}: ${state}`;
     throw new ConfigError([{ code: 'MalformedFile', message }]);
   }
   // Loaded here and not above: a daemon without a file saves the YAML library's 1.6 MiB.

@@ -1,6 +1,7 @@
 import { suggestName } from '../lib/nearest-name.ts';
 import { ConfigError, type ConfigErrorCode } from './config-error.ts';
 import { type OptionName, optionRows } from './options.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What the command line asks for: texts by option, the last of a repeated flag, or help or the version instead. */
 export type ParsedFlags =
@@ -31,7 +32,7 @@ function fail(code: ConfigErrorCode, message: string): never {
 function failUnknown(argument: string): never {
   const known = [...rowsByFlag.keys(), 'help', 'version'].map(writeFlag);
   const written = argument.replace(/=.*$/s, '');
-  return fail('UnknownFlag', `unknown flag ${JSON.stringify(written)}${suggestName(written, known) || '; see --help'}`);
+  return fail('UnknownFlag', `unknown flag ${quote(written)}${suggestName(written, known) || '; see --help'}`);
 }
 
 /** One argument split as Go's flag package does (1.24, FlagSet.parseOne), or undefined when it ends the flags. */
@@ -39,7 +40,7 @@ function splitFlag(argument: string): { flag: string; text: string | undefined }
   if (argument.length < 2 || !argument.startsWith('-') || argument === '--') return undefined;
   const body = argument.replace(/^--?/, '');
   if (/^[-=]/.test(body)) {
-    fail('BadFlagSyntax', `${JSON.stringify(argument)} is no flag; want one or two dashes and a name`);
+    fail('BadFlagSyntax', `${quote(argument)} is no flag; want one or two dashes and a name`);
   }
   const equals = body.indexOf('=');
   return equals < 0 ? { flag: body, text: undefined } : { flag: body.slice(0, equals), text: body.slice(equals + 1) };
@@ -52,7 +53,7 @@ function rejectRest(rest: readonly string[], previous: string | undefined): void
     previous !== undefined && rowsByFlag.get(previous)?.row.value.type === 'boolean'
       ? `write ${writeFlag(previous)}=${argument} to give it a value`
       : 'the daemon takes flags only, a subcommand stands before all flags';
-  fail('UnexpectedArgument', `unexpected argument ${JSON.stringify(argument)}; ${hint}`);
+  fail('UnexpectedArgument', `unexpected argument ${quote(argument)}; ${hint}`);
 }
 
 /**

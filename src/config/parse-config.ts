@@ -7,6 +7,7 @@ import { parseFlags, writeFlag } from './flags.ts';
 import { formatHelp } from './help.ts';
 import { type Option, type OptionName, options, optionRows, type Settings } from './options.ts';
 import { absolutePath } from './values.ts';
+import { quote } from '../lib/quote.ts';
 
 /** The variables of the environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,7 +43,7 @@ async function readConfigFile(path: string, readFile: ConfigSources['readFile'])
   try {
     text = await readFile(path);
   } catch (cause) {
-    const message = `Cannot read configuration file ${JSON.stringify(path)}: ${errorText(cause)}; check --config`;
+    const message = `Cannot read configuration file ${quote(path)}: ${errorText(cause)}; check --config`;
     throw new ConfigError([{ code: 'UnreadableFile', message }], cause);
   }
   return parseConfigFile(path, text);
@@ -56,8 +57,8 @@ function findText(name: OptionName, row: Option<unknown>, layers: Layers): { tex
   const inFile = layers.file.get(name);
   if (isSet(inFile?.text)) {
     const { text, line, column } = inFile;
-    const place = `${JSON.stringify(layers.path)}, line ${line}, column ${column},`;
-    return { text, origin: `key ${JSON.stringify(row.key)} in ${place}` };
+    const place = `${quote(layers.path)}, line ${line}, column ${column},`;
+    return { text, origin: `key ${quote(row.key)} in ${place}` };
   }
   const variable = row.environment === undefined ? undefined : layers.env[row.environment];
   if (isSet(variable)) return { text: variable, origin: `environment variable ${row.environment}` };
@@ -77,7 +78,7 @@ function readSettings(layers: Layers): Settings {
       continue;
     }
     const hint = suggestName(text, row.value.allowed ?? []);
-    const message = `Cannot start dracpu: ${origin} is ${JSON.stringify(text)}; want ${read.want}${hint}`;
+    const message = `Cannot start dracpu: ${origin} is ${quote(text)}; want ${read.want}${hint}`;
     problems.push({ code: 'InvalidValue', message });
   }
   const [first, ...rest] = problems;
@@ -97,7 +98,7 @@ function collectWarnings({ flags, file }: Layers): string[] {
     }
     const inFile = file.get(name);
     if (inFile && inFile.text !== text) {
-      const values = `${JSON.stringify(text)} over ${JSON.stringify(inFile.text)}`;
+      const values = `${quote(text)} over ${quote(inFile.text)}`;
       warnings.push(`flag "${flag}" wins over key "${row.key ?? ''}" of the configuration file: ${values}`);
     }
   }
@@ -127,6 +128,6 @@ export function readHostRoot(env: Environment): string {
   const text = env[options.hostRoot.environment] || options.hostRoot.default;
   const read = absolutePath.read(text);
   if ('value' in read) return read.value;
-  const message = `Cannot start dracpu: environment variable HOST_ROOT is ${JSON.stringify(text)}; want ${read.want}`;
+  const message = `Cannot start dracpu: environment variable HOST_ROOT is ${quote(text)}; want ${read.want}`;
   throw new ConfigError([{ code: 'InvalidValue', message }]);
 }

@@ -1,5 +1,6 @@
 import { CPU_ID_MAX, CpuSet } from './cpu-set.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What is wrong with a CPU list or mask. */
 export type CpuListErrorCode = 'EmptyItem' | 'Spaces' | 'Stride' | 'NotANumber' | 'ReversedRange' | 'Overflow';
@@ -14,9 +15,9 @@ type Fail = (code: CpuListErrorCode, why: string) => never;
 /** Says what is wrong with an item that is neither an id nor a range. */
 function refuseItem(item: string, fail: Fail): never {
   if (item === '') fail('EmptyItem', 'has an empty item; want ids and ranges between single commas');
-  if (/\s/.test(item)) fail('Spaces', `has a space in ${JSON.stringify(item)}; want none`);
-  if (/[:/]/.test(item)) fail('Stride', `has a stride in ${JSON.stringify(item)}; want plain ranges such as "0-3"`);
-  return fail('NotANumber', `has ${JSON.stringify(item)}; want an id such as "4" or a range such as "0-3"`);
+  if (/\s/.test(item)) fail('Spaces', `has a space in ${quote(item)}; want none`);
+  if (/[:/]/.test(item)) fail('Stride', `has a stride in ${quote(item)}; want plain ranges such as "0-3"`);
+  return fail('NotANumber', `has ${quote(item)}; want an id such as "4" or a range such as "0-3"`);
 }
 
 /** One item of a list as [first, last]. */
@@ -26,9 +27,9 @@ function parseItem(item: string, fail: Fail): [number, number] {
   const first = Number(match[1]);
   const last = match[2] === undefined ? first : Number(match[2]);
   if (first > CPU_ID_MAX || last > CPU_ID_MAX) {
-    fail('Overflow', `has ${JSON.stringify(item)}; the highest CPU id is ${CPU_ID_MAX}`);
+    fail('Overflow', `has ${quote(item)}; the highest CPU id is ${CPU_ID_MAX}`);
   }
-  if (last < first) fail('ReversedRange', `has the reversed range ${JSON.stringify(item)}; want the lower id first`);
+  if (last < first) fail('ReversedRange', `has the reversed range ${quote(item)}; want the lower id first`);
   return [first, last];
 }
 
@@ -53,7 +54,7 @@ export function parseCpuList(text: string): CpuSet {
   const list = text.replace(/\n$/, '');
   if (list === '') return CpuSet.empty;
   const fail = (code: CpuListErrorCode, why: string): never => {
-    throw new CpuListError(code, `Cannot read the CPU list ${JSON.stringify(list)}: it ${why}`);
+    throw new CpuListError(code, `Cannot read the CPU list ${quote(list)}: it ${why}`);
   };
   const ranges = list.split(',').map((item) => parseItem(item, fail));
   let highest = 0;
@@ -82,15 +83,15 @@ export function tryParseCpuList(value: unknown): CpuSet | undefined {
 export function parseCpuMask(text: string): CpuSet {
   const mask = text.replace(/\n$/, '');
   const fail = (code: CpuListErrorCode, why: string): never => {
-    throw new CpuListError(code, `Cannot read the CPU mask ${JSON.stringify(mask)}: it ${why}`);
+    throw new CpuListError(code, `Cannot read the CPU mask ${quote(mask)}: it ${why}`);
   };
   const items = mask.split(',').reverse();
   const words = new Uint32Array(items.length);
   for (const [index, item] of items.entries()) {
     if (item === '') fail('EmptyItem', 'has an empty word; want hexadecimal words between single commas');
-    if (/\s/.test(item)) fail('Spaces', `has a space in ${JSON.stringify(item)}; want none`);
+    if (/\s/.test(item)) fail('Spaces', `has a space in ${quote(item)}; want none`);
     if (!/^[0-9a-fA-F]{1,8}$/.test(item)) {
-      fail('NotANumber', `has ${JSON.stringify(item)}; want up to eight hexadecimal digits`);
+      fail('NotANumber', `has ${quote(item)}; want up to eight hexadecimal digits`);
     }
     words[index] = Number.parseInt(item, 16);
   }

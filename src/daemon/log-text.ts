@@ -1,4 +1,7 @@
+import { isWithin } from '../lib/json.ts';
 import type { LogFields } from '../lib/log.ts';
+import { quote } from '../lib/quote.ts';
+import { shorten } from '../lib/shorten.ts';
 
 /** What a log line is about: a failure, something unusual, an event, a step. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -26,14 +29,32 @@ function formatTime(time: Date): string {
   return `${day} ${clock}.${String(time.getMilliseconds()).padStart(3, '0')}000`;
 }
 
-function formatValue(value: unknown): string {
+/** What one field of a line says, in characters; the names of all devices of a node of 512 CPUs fit. */
+const VALUE_LENGTH_MAX = 8_192;
+/** The same for a text: a reason is read, not searched. */
+const TEXT_LENGTH_MAX = 4_096;
+const DEPTH_MAX = 8;
+
+/** A value that is short enough for a line; of larger ones the beginning, and of an error its text. */
+export function boundLogValue(value: unknown): unknown {
+  if (value instanceof Error) return shorten(value.message, TEXT_LENGTH_MAX);
+  if (typeof value === 'string') return shorten(value, TEXT_LENGTH_MAX);
+  try {
+    return isWithin(value, { lengthMax: VALUE_LENGTH_MAX, depthMax: DEPTH_MAX }) ? value : quote(value);
+  } catch (error) {
+    // A log line must never be the reason that a decision fails: throwing getters end here.
+    return `unprintable: ${error instanceof Error ? error.message : typeof error}`;
+  }
+}
+
+function formatValue(given: unknown): string {
+  const value = boundLogValue(given);
   if (typeof value === 'string') return JSON.stringify(value);
-  if (value instanceof Error) return JSON.stringify(value.message);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   try {
     return JSON.stringify(value) ?? JSON.stringify(String(value));
   } catch (error) {
-    // A log line must never be the reason that a decision fails: cycles and throwing getters end here.
+    // Cycles, and JSON of their own that throws, end here.
     return JSON.stringify(`unprintable: ${error instanceof Error ? error.message : typeof error}`);
   }
 }

@@ -32,10 +32,13 @@ for (const { title, fields, want } of textCases) {
 }
 
 test('formatLogText survives a value that cannot be printed', () => {
-  const cycle: Record<string, unknown> = {};
-  cycle.self = cycle;
-  const line = formatLogText({ level: 'error', module: 'nri', message: 'lost', fields: { cycle }, time: noon }, 1);
-  assert.match(line, /^E1104 .* nri\] "lost" cycle="unprintable: [^\n]+"\n$/);
+  const broken = {
+    get field(): string {
+      throw new Error('no such thing');
+    },
+  };
+  const line = formatLogText({ level: 'error', module: 'nri', message: 'lost', fields: { broken }, time: noon }, 1);
+  assert.match(line, /^E1104 .* nri\] "lost" broken="unprintable: no such thing"\n$/);
 });
 
 test('createLogger writes errors, warnings and information at verbosity 0', () => {
@@ -101,6 +104,34 @@ test('createLogger writes JSON with level, time, module, message and fields', ()
     reason: 'no room',
     time_: 'renamed',
   });
+});
+
+test('createLogger writes short lines, whatever the fields hold (issue 13, line 18)', () => {
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  let deep: unknown = 'end';
+  for (let level = 0; level < 100_000; level += 1) deep = [deep];
+  const text = 'x'.repeat(1 << 20);
+  const values = [
+    text,
+    new Error(text),
+    [text],
+    { text },
+    cycle,
+    deep,
+    Array.from({ length: 1 << 17 }, () => 'device'),
+  ];
+  for (const format of ['text', 'json'] as const) {
+    const { logger, lines } = collectLines({ format, verbosity: 0 });
+    for (const value of values) logger.forModule('driver').error('claim not prepared', { value });
+    assert.equal(lines.length, values.length);
+    for (const line of lines) assert.ok(line.length < 10_000, `${format}: ${line.length} characters`);
+    assert.match(lines[0] ?? '', /x{100}\.\.\. \(1048576 characters\)/);
+  }
+  const names = Array.from({ length: 512 }, (_, index) => `cpudev${index}`);
+  const { logger, lines } = collectLines({ format: 'text', verbosity: 0 });
+  logger.forModule('driver').info('topology read', { names });
+  assert.match(lines[0] ?? '', /"cpudev511"\]\n$/);
 });
 
 test('createLogger writes JSON without fields, and fields JSON cannot hold', () => {

@@ -1,6 +1,6 @@
 import { type DestinationStream, destination as openDestination, pino, stdTimeFunctions } from 'pino';
 import type { Log, LogFields } from '../lib/log.ts';
-import { formatLogText, type LogLevel } from './log-text.ts';
+import { boundLogValue, formatLogText, type LogLevel } from './log-text.ts';
 
 /** How and how much to log. */
 export interface LoggerOptions {
@@ -44,11 +44,11 @@ function createTextLog(module: string, stream: DestinationStream, debug: boolean
 /** Names that pino itself writes; a field of that name gets an underscore, so that no line has a key twice. */
 const TAKEN_NAMES = new Set(['level', 'time', 'pid', 'module', 'msg']);
 
-/** Fields as JSON may hold them: texts of errors in place of errors, of which JSON keeps nothing. */
+/** Fields as JSON may hold them: texts of errors in place of errors, of which JSON keeps nothing, and no more than a line should have. */
 function toJsonFields(fields: LogFields): Record<string, unknown> {
   const entries = Object.entries(fields).map(([key, value]): [string, unknown] => [
     TAKEN_NAMES.has(key) ? `${key}_` : key,
-    value instanceof Error ? value.message : value,
+    boundLogValue(value),
   ]);
   return Object.fromEntries(entries);
 }

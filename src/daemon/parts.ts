@@ -35,6 +35,7 @@ import { Preflight } from '../preflight/preflight.ts';
 import { readCurrentFile } from '../preflight/read-current-file.ts';
 import { DRIVER_NAME } from './read-machine.ts';
 import type { Readiness } from './readiness.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What a daemon is made of. */
 export interface DaemonOptions {
@@ -92,7 +93,7 @@ export function createPinning(
         wasSynchronized = true;
         readiness.hold('nri-synchronized');
       } else if (state.kind === 'waiting') {
-        readiness.fail('nri-synchronized', `${JSON.stringify(config.nriSocket)}: ${errorText(state.cause)}`);
+        readiness.fail('nri-synchronized', `${quote(config.nriSocket)}: ${errorText(state.cause)}`);
       }
     },
   });

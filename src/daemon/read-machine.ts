@@ -9,6 +9,7 @@ import { loadSysfsOverlay, SysfsOverlayError, type SysfsOverlay } from '../sysfs
 import { type ReadTopologyOptions, readTopology, TopologyError } from '../sysfs/read-topology.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** The name under which the scheduler, the kubelet and claims know this driver. */
 export const DRIVER_NAME = 'dra.cpu';
@@ -31,7 +32,7 @@ export async function readOverlay({ sysfsOverlay }: Config): Promise<SysfsOverla
     return loadSysfsOverlay(await readFile(sysfsOverlay, 'utf8'));
   } catch (error) {
     const reason = error instanceof SysfsOverlayError ? error.message : `Cannot read it: ${errorText(error)}`;
-    const message = `Cannot start dracpu: sysfs overlay ${JSON.stringify(sysfsOverlay)}: ${reason}`;
+    const message = `Cannot start dracpu: sysfs overlay ${quote(sysfsOverlay)}: ${reason}`;
     throw new MachineError('UnreadableOverlay', message, { cause: error });
   }
 }
@@ -92,7 +93,7 @@ function explainNoDevices(
   if (deviceMode.kind === 'grouped' && deviceMode.groupBy === 'l3cache' && topology.l3Caches.length === 0) {
     return 'the machine tells of no L3 cache, set groupBy to "numanode" instead of "l3cache"';
   }
-  const left = `reservedCPUs ${JSON.stringify(reservedCpus.toString())} leaves none of the CPUs`;
+  const left = `reservedCPUs ${quote(reservedCpus.toString())} leaves none of the CPUs`;
   if (podCpus === undefined || devices.outside.isEmpty) return `${left} ${topology.online}`;
   return `${left} ${podCpus.cpus} that the cgroup of pods has (${podCpus.directories.join(', ')})`;
 }

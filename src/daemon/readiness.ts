@@ -1,4 +1,5 @@
 import type { Condition } from '../http/health-routes.ts';
+import { shorten } from '../lib/shorten.ts';
 
 /** What the driver waits for, by condition: said until the condition holds for the first time. */
 export const readinessConditions = {
@@ -12,6 +13,8 @@ export const readinessConditions = {
 export type ReadinessCondition = keyof typeof readinessConditions;
 
 const MS_PER_S = 1_000;
+/** A probe's answer and a page show it whole. */
+const REASON_LENGTH_MAX = 1_024;
 
 /**
  * The one place that knows whether the driver is ready: each part states its own condition, probes, metrics and pages read
@@ -37,7 +40,7 @@ export class Readiness {
   /** The condition does not hold; its time counts from the first of failures in a row, the reason is the last one's. */
   readonly fail = (name: ReadinessCondition, reason: string): void => {
     const sinceMs = this.#failing.get(name)?.sinceMs ?? this.#now();
-    this.#failing.set(name, { reason, sinceMs });
+    this.#failing.set(name, { reason: shorten(reason, REASON_LENGTH_MAX), sinceMs });
   };
 
   /** Every condition in fixed order; the reason of a failing one ends with how long it fails already. */

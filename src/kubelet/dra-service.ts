@@ -10,6 +10,7 @@ import type {
   NodeUnprepareResourcesResponse,
 } from '../gen/kubelet/dra-v1.ts';
 import { errorText } from '../lib/log.ts';
+import { shorten } from '../lib/shorten.ts';
 import type {
   ClaimHandler,
   ClaimReference,
@@ -34,6 +35,9 @@ export type DraService = {
   nodeUnprepareResources: handleUnaryCall<NodeUnprepareResourcesRequest, NodeUnprepareResourcesResponse>;
 };
 
+/** The kubelet writes an error into its log and an event of 1,024 bytes for each pod. */
+const ERROR_LENGTH_MAX = 4_096;
+
 const NO_ANSWER = 'Cannot answer for the claim: the driver gave no result for it; this is a fault of the driver';
 
 function toDevice({ shareId, ...device }: PreparedDevice): Device {
@@ -41,12 +45,12 @@ function toDevice({ shareId, ...device }: PreparedDevice): Device {
 }
 
 function toPrepareResponse(outcome: PrepareOutcome): NodePrepareResourceResponse {
-  if ('error' in outcome) return { devices: [], error: outcome.error };
+  if ('error' in outcome) return { devices: [], error: shorten(outcome.error, ERROR_LENGTH_MAX) };
   return { devices: outcome.devices.map(toDevice), error: '' };
 }
 
 function toUnprepareResponse(outcome: UnprepareOutcome): NodeUnprepareResourceResponse {
-  return { error: outcome.error ?? '' };
+  return { error: shorten(outcome.error ?? '', ERROR_LENGTH_MAX) };
 }
 
 /** Every claim asked for gets exactly one entry, whatever the handler did. */

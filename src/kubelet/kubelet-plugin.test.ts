@@ -104,6 +104,22 @@ test('KubeletPlugin answers exactly one entry per claim, whatever the handler gi
   });
 });
 
+test('KubeletPlugin answers with short errors, however long the reason is (issue 13, line 18)', async (t) => {
+  const reason = 'x'.repeat(1 << 20);
+  const { paths } = await startPlugin(t, {
+    handler: {
+      prepare: async () => [{ uid: 'uid-a', error: reason }],
+      unprepare: () => Promise.reject(new Error(reason)),
+    },
+  });
+  const client = connectTo(t, paths.endpoint);
+  const prepared = await callUnary(client, DRA_V1.nodePrepareResources, both);
+  const unprepared = await callUnary(client, DRA_V1.nodeUnprepareResources, both);
+  for (const { claims } of [prepared, unprepared]) {
+    assert.match(claims['uid-a']?.error ?? '', /^x{4096}\.\.\. \(1048576 characters\)$/);
+  }
+});
+
 test('KubeletPlugin runs calls side by side', async (t) => {
   let waiting = 0;
   const { promise: allThere, resolve } = Promise.withResolvers<void>();

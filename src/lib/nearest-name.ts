@@ -1,3 +1,4 @@
+import { quote } from './quote.ts';
 /**
  * The number of inserted, deleted, replaced or swapped neighbouring letters between two words (optimal string alignment
  * distance).
@@ -50,5 +51,5 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
 /** `; did you mean "group-by"?`, or nothing when no candidate is near: the end of a message about an unknown name. */
 export function suggestName(name: string, candidates: Iterable<string>): string {
   const nearest = nearestName(name, candidates);
-  return nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`;
+  return nearest === undefined ? '' : `; did you mean ${quote(nearest)}?`;
 }

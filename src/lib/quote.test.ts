@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { quote, quoteNames } from './quote.ts';
 import { shorten, shortenToBytes } from './shorten.ts';
 
-/** More than any quoted value takes: 160 characters, each of which may be six in JSON, and what stands around them. */
-const QUOTED_LENGTH_MAX = 1_100;
+/** More than any quoted value takes: 256 characters, each of which may be six in JSON, and what stands around them. */
+const QUOTED_LENGTH_MAX = 1_700;
 
 test('quote writes small values as JSON does', () => {
   for (const value of ['', 'a "b"\n', 0, -1.5, true, null, [], {}, [1, ['x']], { a: { b: [null] } }]) {
@@ -17,7 +17,7 @@ test('quote writes small values as JSON does', () => {
 
 test('quote shows the beginning of a long text and its length', () => {
   const text = quote('x'.repeat(1 << 20));
-  assert.match(text, /^"x{160}\.\.\." \(1048576 characters\)$/);
+  assert.match(text, /^"x{256}\.\.\." \(1048576 characters\)$/);
 });
 
 test('quote is as short for any value of JSON, and never throws', () => {

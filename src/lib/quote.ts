@@ -1,7 +1,7 @@
 import { beginningOf } from './shorten.ts';
 
 /** What a message repeats of a value from outside: enough to recognize it, in characters. */
-const QUOTED_LENGTH_MAX = 160;
+const QUOTED_LENGTH_MAX = 256;
 
 /** Deeper than this a value is shown as "...". */
 const DEPTH_MAX = 4;

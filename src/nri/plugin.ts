@@ -10,6 +10,7 @@ import { NriError } from './nri-error.ts';
 import { type NriPluginState, type NriPluginStep, nextPluginState } from './plugin-state.ts';
 import { takesUnsolicitedUpdates } from './runtime-info.ts';
 import { NriSession } from './session.ts';
+import { quote } from '../lib/quote.ts';
 
 /** A new container is not ours to change while we are away, so that we come back soon and keep trying for ever. */
 const RETRY = { initialMs: 50, maxMs: 3000 };
@@ -62,13 +63,13 @@ function checkIdentity({ name, index }: { name: string; index: string }): void {
   if (!/^[A-Za-z0-9_.+-]+$/.test(name)) {
     throw new NriError(
       'BadIdentity',
-      `Cannot make an NRI plugin of name ${JSON.stringify(name)}: want letters, digits, "-", "_", "." and "+"`,
+      `Cannot make an NRI plugin of name ${quote(name)}: want letters, digits, "-", "_", "." and "+"`,
     );
   }
   if (!/^\d\d$/.test(index)) {
     throw new NriError(
       'BadIdentity',
-      `Cannot make an NRI plugin of index ${JSON.stringify(index)}: want two digits, such as "90"`,
+      `Cannot make an NRI plugin of index ${quote(index)}: want two digits, such as "90"`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { CPU_ID_MAX, CpuSet } from '../cpuset/cpu-set.ts';
 import type { CoreType, Cpu, CpuTopology } from '../topology/topology.ts';
+import { quote } from '../lib/quote.ts';
 
 /** A topologies file that cannot be used. The message names the machine and the CPU. */
 export class BatchTopologiesError extends Error {
@@ -20,16 +21,16 @@ function readId(row: Fields, field: string, fail: (why: string) => never): numbe
   const value = row[field];
   const max = field === 'cpu' ? CPU_ID_MAX : Number.MAX_SAFE_INTEGER;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
-  return fail(`${field} is ${JSON.stringify(value)}; want a whole number from 0 to ${max}`);
+  return fail(`${field} is ${quote(value)}; want a whole number from 0 to ${max}`);
 }
 
 /** One CPU; `siblings` are filled in by the caller, who knows the others. */
 function readCpu(row: unknown, fail: (why: string) => never): Cpu {
-  if (!isFields(row)) return fail(`${JSON.stringify(row)} is no object`);
+  if (!isFields(row)) return fail(`${quote(row)} is no object`);
   const coreType = CORE_TYPES.find((type) => type === (row['coreType'] ?? 'standard'));
-  if (!coreType) return fail(`coreType is ${JSON.stringify(row['coreType'])}; want one of ${CORE_TYPES.join(', ')}`);
+  if (!coreType) return fail(`coreType is ${quote(row['coreType'])}; want one of ${CORE_TYPES.join(', ')}`);
   const isolated = row['isolated'] ?? false;
-  if (typeof isolated !== 'boolean') return fail(`isolated is ${JSON.stringify(isolated)}; want true or false`);
+  if (typeof isolated !== 'boolean') return fail(`isolated is ${quote(isolated)}; want true or false`);
   const core = readId(row, 'core', fail);
   const socket = readId(row, 'socket', fail);
   return {
@@ -116,7 +117,7 @@ function assembleTopology(given: readonly Cpu[]): CpuTopology {
  */
 function parseMachine(name: string, machine: unknown): CpuTopology {
   const fail = (why: string): never => {
-    throw new BatchTopologiesError(`Cannot read topology ${JSON.stringify(name)}: ${why}`);
+    throw new BatchTopologiesError(`Cannot read topology ${quote(name)}: ${why}`);
   };
   const rows = isFields(machine) ? machine['cpus'] : undefined;
   if (!Array.isArray(rows) || rows.length === 0) return fail('it has no "cpus"; want a list of one CPU or more');

@@ -10,6 +10,7 @@ import {
 } from './take-cpus.ts';
 import { openWorkspace } from './workspace.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote, quoteNames } from '../lib/quote.ts';
 
 /** Why a case of a batch has no CPUs. */
 type PlanErrorCode = PlacementErrorCode | 'UnknownTopology' | 'UnknownPolicy';
@@ -52,7 +53,7 @@ function parseFields(line: string): Fields {
 }
 
 function invalid(field: string, value: unknown, wish: string): PlanCaseError {
-  return new PlanCaseError('InvalidCase', `Cannot read the case: ${field} is ${JSON.stringify(value)}; want ${wish}`);
+  return new PlanCaseError('InvalidCase', `Cannot read the case: ${field} is ${quote(value)}; want ${wish}`);
 }
 
 function readText(fields: Fields, field: string): string {
@@ -81,7 +82,7 @@ function readPolicy(fields: Fields): PlacementPolicy {
   if (policy) return policy;
   throw new PlanCaseError(
     'UnknownPolicy',
-    `Cannot read the case: there is no policy ${JSON.stringify(text)}; want one of ${PLACEMENT_POLICIES.join(', ')}`,
+    `Cannot read the case: there is no policy ${quote(text)}; want one of ${PLACEMENT_POLICIES.join(', ')}`,
   );
 }
 
@@ -116,7 +117,7 @@ function findTopology(fields: Fields, { topologies }: PlanContext): CpuTopology 
   if (topology) return topology;
   throw new PlanCaseError(
     'UnknownTopology',
-    `Cannot read the case: there is no topology ${JSON.stringify(name)}; the file has ${[...topologies.keys()].join(', ')}`,
+    `Cannot read the case: there is no topology ${quote(name)}; the file has ${quoteNames(topologies.keys())}`,
   );
 }
 

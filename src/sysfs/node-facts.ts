@@ -4,6 +4,7 @@ import { listNumbered } from './cpu-lists.ts';
 import { CPU_DIRECTORY, NODE_DIRECTORY, type SysfsReader } from './sysfs-reader.ts';
 import { readFirstSet } from './topology-directory.ts';
 import { NODE_SET_FILES } from './topology-files.ts';
+import { quote } from '../lib/quote.ts';
 
 /** The distances of a node; undefined where they are not one for each of the `count` nodes. */
 function readDistances(reader: SysfsReader, path: string, count: number): readonly number[] | undefined {
@@ -11,7 +12,7 @@ function readDistances(reader: SysfsReader, path: string, count: number): readon
   if (text === undefined) return undefined;
   const distances = text.split(/\s+/).map(Number);
   if (distances.length === count && distances.every((distance) => distance > 0)) return distances;
-  reader.report(path, `is ${JSON.stringify(text)}; want ${count} distances, one for each node`);
+  reader.report(path, `is ${quote(text)}; want ${count} distances, one for each node`);
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { parseDocument } from 'yaml';
 import { listNumbered } from './cpu-lists.ts';
 import { CPU_DIRECTORY } from './sysfs-reader.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What is wrong with an overlay. */
 export type SysfsOverlayErrorCode =
@@ -36,7 +37,7 @@ function fail(code: SysfsOverlayErrorCode, why: string): never {
 /** A value for people, short where it is a map or a list. */
 function describeValue(value: unknown): string {
   if (value instanceof Map) return 'a map';
-  return Array.isArray(value) ? 'a list' : JSON.stringify(value);
+  return Array.isArray(value) ? 'a list' : quote(value);
 }
 
 function parseMap(yamlText: string): [path: unknown, contents: unknown][] {
@@ -57,7 +58,7 @@ function parseMap(yamlText: string): [path: unknown, contents: unknown][] {
 
 /** The path relative to /sys. */
 function checkPath(path: unknown): string {
-  const shown = JSON.stringify(path);
+  const shown = quote(path);
   if (typeof path !== 'string' || !path.startsWith('/sys/'))
     return fail('OutsideSys', `path ${shown} is not below /sys/`);
   const parts = path.slice('/sys/'.length).split('/');
@@ -69,7 +70,7 @@ function checkPath(path: unknown): string {
 
 function checkContents(path: unknown, contents: unknown): string {
   if (typeof contents === 'string') return contents;
-  return fail('NotAString', `${JSON.stringify(path)} is ${describeValue(contents)}; want a text, in quotes if need be`);
+  return fail('NotAString', `${quote(path)} is ${describeValue(contents)}; want a text, in quotes if need be`);
 }
 
 /** The directories that lead to the files, each with the names in it. */

@@ -14,6 +14,7 @@ import { openSysfs, type Sysfs } from './sysfs.ts';
 import { CPU_DIRECTORY, SysfsReader } from './sysfs-reader.ts';
 import { openTopologyDirectories } from './topology-directory.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** Why a tree gives no topology. */
 export type TopologyErrorCode = 'NoCpus' | 'NoTopology';
@@ -37,7 +38,7 @@ export interface ReadTopologyOptions {
 
 function collectFacts(reader: SysfsReader, options: ReadTopologyOptions): MachineFacts {
   const fail = (code: TopologyErrorCode, why: string): never => {
-    throw new TopologyError(code, `Cannot read the CPU topology under ${JSON.stringify(options.hostRoot)}: ${why}`);
+    throw new TopologyError(code, `Cannot read the CPU topology under ${quote(options.hostRoot)}: ${why}`);
   };
   const lists = readCpuLists(reader);
   const { online } = lists;

@@ -3,6 +3,7 @@ import { CpuListError, parseCpuList, parseCpuMask } from '../cpuset/parse.ts';
 import { errorText } from '../lib/log.ts';
 import type { TopologyProblem } from '../topology/topology.ts';
 import type { Sysfs } from './sysfs.ts';
+import { quote } from '../lib/quote.ts';
 
 /** Where the CPUs' directories are, relative to /sys. */
 export const CPU_DIRECTORY = 'devices/system/cpu';
@@ -64,7 +65,7 @@ export class SysfsReader {
     const text = this.readText(path);
     if (text === undefined) return undefined;
     if (/^-?\d{1,15}$/.test(text)) return text.startsWith('-') ? undefined : Number(text);
-    this.report(path, `is ${JSON.stringify(text)}; want a whole number`);
+    this.report(path, `is ${quote(text)}; want a whole number`);
     return undefined;
   }
 

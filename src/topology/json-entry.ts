@@ -1,5 +1,6 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { quote } from '../lib/quote.ts';
 
 /** A JSON value that is no topology. The message names the entry that is wrong. */
 export class TopologyJsonError extends Error {
@@ -18,13 +19,13 @@ export class JsonEntry {
   constructor(value: unknown, place: string) {
     this.#place = place;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new TopologyJsonError(`Cannot read the topology: ${place} is ${JSON.stringify(value)}; want an object`);
+      throw new TopologyJsonError(`Cannot read the topology: ${place} is ${quote(value)}; want an object`);
     }
     this.#fields = value as Readonly<Record<string, unknown>>;
   }
 
   fail(key: string, want: string): never {
-    const text = JSON.stringify(this.#fields[key]) ?? 'absent';
+    const text = quote(this.#fields[key], 'absent');
     const value = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}...` : text;
     throw new TopologyJsonError(`Cannot read the topology: "${key}" of ${this.#place} is ${value}; want ${want}`);
   }

@@ -1,6 +1,7 @@
 import { buildMachine, type CoreBlueprint, type CpuNumbering } from './blueprint.ts';
 import type { CpuTopology } from './topology.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { quote } from '../lib/quote.ts';
 
 /** What is wrong with a synthetic description. */
 export type SyntheticErrorCode =
@@ -77,10 +78,7 @@ function readSize(token: string, attributes: string, fail: Fail): number | undef
     const match = /^(\d{1,12})([a-z]{0,3})$/.exec(value.toLowerCase());
     const unit = KIB_PER_UNIT[match?.[2] ?? ''];
     if (key !== 'size' || !match || unit === undefined) {
-      return fail(
-        'InvalidAttribute',
-        `${JSON.stringify(token)} has ${JSON.stringify(attribute)}; want size=32MB or memory=64GB`,
-      );
+      return fail('InvalidAttribute', `${quote(token)} has ${quote(attribute)}; want size=32MB or memory=64GB`);
     }
     return Math.floor(Number(match[1]) * unit);
   }
@@ -89,18 +87,18 @@ function readSize(token: string, attributes: string, fail: Fail): number | undef
 
 function parseLevel(token: string, fail: Fail): LevelCount {
   const match = /^([a-z]\w*):(\d+)(?:\(([^()]*)\))?$/i.exec(token);
-  if (!match) return fail('UnknownLevel', `${JSON.stringify(token)} is no level; want type:count such as "core:8"`);
+  if (!match) return fail('UnknownLevel', `${quote(token)} is no level; want type:count such as "core:8"`);
   const name = (match[1] ?? '').toLowerCase().replace(/^(l\d[diu]?)cache$/, '$1');
   const level = LEVEL_OF_NAME[name];
   if (!level) {
     return fail(
       'UnknownLevel',
-      `${JSON.stringify(match[1])} is no type; want pack, die, numa, l3, cluster, core, pu or hwloc's others`,
+      `${quote(match[1])} is no type; want pack, die, numa, l3, cluster, core, pu or hwloc's others`,
     );
   }
   const count = Number(match[2]);
   if (count < 1 || count > SYNTHETIC_CPUS_MAX) {
-    return fail('InvalidCount', `${JSON.stringify(token)} has a count that is not 1 to ${SYNTHETIC_CPUS_MAX}`);
+    return fail('InvalidCount', `${quote(token)} has a count that is not 1 to ${SYNTHETIC_CPUS_MAX}`);
   }
   return { level, count, sizeKiB: readSize(token, match[3] ?? '', fail), attachedNodes: 0 };
 }
@@ -125,7 +123,7 @@ function parseLevels(text: string, fail: Fail): LevelCount[] {
   for (const token of text.match(/\[[^\]]*\]|[^\s([]+(?:\([^)]*\))?/g) ?? []) {
     if (!token.startsWith('[')) levels.push(parseLevel(token, fail));
     else if (/^\[(numa|numanode|node)(\([^)]*\))?\]$/i.test(token)) (levels.at(-1) ?? root).attachedNodes += 1;
-    else fail('UnknownLevel', `${JSON.stringify(token)} cannot be attached; want [numa]`);
+    else fail('UnknownLevel', `${quote(token)} cannot be attached; want [numa]`);
   }
   if (levels.length === 1) fail('Empty', 'it names no level; want one such as "pack:2 numa:2 l3:2 core:8 pu:2"');
   const hasNumaLevel = levels.some(({ level }) => level === 'numa');
@@ -209,7 +207,7 @@ function countMemoryNodes(levels: readonly LevelCount[]): number {
  */
 export function parseSynthetic(text: string, numbering: CpuNumbering = 'threads-last'): CpuTopology {
   const fail: Fail = (code, why) => {
-    throw new SyntheticError(code, `Cannot build the machine ${JSON.stringify(text)}: ${why}`);
+    throw new SyntheticError(code, `Cannot build the machine ${quote(text)}: ${why}`);
   };
   const levels = parseLevels(text, fail);
   const { cores } = new CoreWalk(levels);

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { quote } from '../../lib/quote.ts';
 
 /** A file of an archive. */
 export interface ArchiveFile {
@@ -24,7 +25,7 @@ class ArchiveError extends Error {
 function createHeader(name: string, sizeBytes: number, modifiedSeconds: number): Buffer {
   const header = Buffer.alloc(BLOCK_BYTES);
   if (header.write(name) > NAME_LENGTH_MAX_BYTES) {
-    throw new ArchiveError(`Cannot archive ${JSON.stringify(name)}: a name may have ${NAME_LENGTH_MAX_BYTES} bytes`);
+    throw new ArchiveError(`Cannot archive ${quote(name)}: a name may have ${NAME_LENGTH_MAX_BYTES} bytes`);
   }
   // Numbers are octal text of seven or eleven digits, ended by a NUL.
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0');

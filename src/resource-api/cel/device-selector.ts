@@ -1,5 +1,6 @@
 import { CodedError } from '../../lib/coded-error.ts';
 import { errorText } from '../../lib/log.ts';
+import { quote } from '../../lib/quote.ts';
 import { parseQuantity } from '../quantity.ts';
 import { CelQuantity, selectorEnvironment } from './environment.ts';
 import { rewriteSelector } from './rewrite-selector.ts';
@@ -101,7 +102,7 @@ function compile(expression: string): DeviceSelector {
     return (device) => {
       const result: unknown = evaluate({ device });
       if (typeof result === 'boolean') return result;
-      throw new SelectorError(`Cannot select with ${JSON.stringify(expression)}: the result is not a bool; compare it`);
+      throw new SelectorError(`Cannot select with ${quote(expression)}: the result is not a bool; compare it`);
     };
   } catch (error) {
     throw new SelectorError(`compilation failed: ${firstLine(error)}`, { cause: error });
