@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Log } from '../src/lib/log.ts';
+import { makeDirectory } from '../src/lib/make-directory.ts';
 import { MACHINE_ARGUMENT_HELP, readGivenMachine } from '../src/cli/machine-argument.ts';
 import type { FeatureGates } from './apiserver/feature-gates.ts';
 import { type KubeletTiming, REAL_TIMING } from './kubelet/timing.ts';
@@ -57,7 +57,7 @@ async function runEmbeddedNode(given: EmbeddedNodeOptions): Promise<void> {
   const { simulateContainers = false, removeDirectory = false, topology, ...options } = given;
   const machine = topology === undefined ? {} : { machine: readGivenMachine(topology) };
   const directory = resolve(options.directory);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, { mode: 0o700 });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   // A parent that is gone reads nothing more: what it left must be cleaned up, where other commands just end.

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+import type { CommandName } from '../src/cli/commands.ts';
 import { type CommandSet, runCommand } from '../src/cli/run-command.ts';
 
 /** The commands of the embedded node's bundle. */
@@ -9,4 +11,9 @@ const commands: CommandSet['commands'] = {
 /** Runs the command that the arguments name. */
 export function run(argv: readonly string[]): Promise<void> {
   return runCommand(argv, { commands });
+}
+
+/** Adds one of the commands with options and action. */
+export async function add(name: CommandName, program: Command): Promise<void> {
+  await commands[name]?.(program);
 }

@@ -164,27 +164,27 @@ describe('chooseCpus with a cpuset that the claim names', () => {
     [
       'offline CPUs',
       { topology: withOffline, results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] },
-      'CPUs 1 of the configured cpuset "1-2" are offline; bring them online or name others',
+      'CPU 1 of the configured cpuset "1-2" is offline; name CPUs that are online',
     ],
     [
       'CPUs the node does not have',
       { results: one, configs: [{ cpuConfig: { cpuset: '15-16' } }] },
-      'CPUs 16 of the configured cpuset "15-16" do not exist on this node, which has 0-15',
+      'CPU 16 of the configured cpuset "15-16" does not exist on this node, which has 0-15',
     ],
     [
       'reserved CPUs',
       { reserved: '0-1', results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] },
-      'CPUs 1 of the configured cpuset "1-2" are reserved for the system (reservedCPUs)',
+      'CPU 1 of the configured cpuset "1-2" is reserved for the system (reservedCPUs)',
     ],
     [
       'CPUs that no container can have',
       { podCpus: CpuSet.range(2, 15), results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] },
-      'CPUs 1 of the configured cpuset "1-2" are outside the cgroup that all pods are in, so that no container can have them',
+      'CPU 1 of the configured cpuset "1-2" is outside the cgroup that all pods are in, where no container can be given CPUs',
     ],
     [
       'CPUs kept for the shared pool',
       { sharedPoolMinCpus: 1, results: one, configs: [{ cpuConfig: { cpuset: '8-9' } }] },
-      'CPUs 8 of the configured cpuset "8-9" are kept for containers without a claim (sharedPoolMinCPUs, or rests of cores)',
+      'CPU 8 of the configured cpuset "8-9" is kept for containers without a claim (sharedPoolMinCPUs, or rests of cores)',
     ],
     [
       'CPUs of another device',
@@ -193,12 +193,12 @@ describe('chooseCpus with a cpuset that the claim names', () => {
         results: [{ device: 'cpudevnuma000', cpus: '2' }],
         configs: [{ cpuConfig: { cpuset: '3-4' } }],
       },
-      'CPUs 4 of the configured cpuset "3-4" are not of device cpudevnuma000, which has 0-3,8-11',
+      'CPU 4 of the configured cpuset "3-4" is not of device cpudevnuma000, which has 0-3,8-11',
     ],
     [
       'another number of CPUs than allocated',
       { results: one, configs: [{ cpuConfig: { cpuset: '1-3' } }] },
-      'the configured cpuset "1-3" has 3 CPUs, and 2 are allocated of device cpudevmachine; they must be as many',
+      'the configured cpuset "1-3" has 3 CPUs, and 2 are allocated of device cpudevmachine; the counts must match',
     ],
     [
       'CPUs of another request of the claim',
@@ -209,7 +209,7 @@ describe('chooseCpus with a cpuset that the claim names', () => {
           { requests: ['b'], cpuConfig: { cpuset: '2-3' } },
         ],
       },
-      'CPUs 2 of the configured cpuset "2-3" are configured for another request of this claim too',
+      'CPU 2 of the configured cpuset "2-3" is configured for another request of this claim too',
     ],
     [
       'one list for two requests',
@@ -255,7 +255,7 @@ describe('chooseCpus with a cpuset that the claim names', () => {
   test('P12: refuses CPUs of another claim and names it', () => {
     assert.equal(
       chooseError({ ...onMachine, taken: '2', results: one, configs: [{ cpuConfig: { cpuset: '1-2' } }] }),
-      'Conflict: CPUs 2 of the configured cpuset "1-2" belong to claim shop/cache (CPUs 2); name CPUs that are free, or delete the pod that has them',
+      'Conflict: CPU 2 of the configured cpuset "1-2" belongs to claim shop/cache (CPUs 2); name CPUs that are free, or delete the pod that has it',
     );
   });
 
@@ -412,7 +412,7 @@ describe('chooseCpus on a node that gives whole cores only', () => {
   test('refuses single-CPU devices that cut a core', () => {
     assert.match(
       chooseError({ ...node, mode: individual, results: [{ device: 'cpudev000' }] }),
-      /^Unsatisfiable: CPUs 0 leave 8 of their cores to others/,
+      /^Unsatisfiable: CPU 0 leaves 8 of its core to others/,
     );
     assert.equal(
       choose({ ...node, mode: individual, results: [{ device: 'cpudev000' }, { device: 'cpudev001' }] }).cpus.size,

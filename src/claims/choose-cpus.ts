@@ -13,6 +13,7 @@ import { placeCpus } from './place-cpus.ts';
 import { readCount } from '../resource-api/quantity.ts';
 import { type RequestParameters, readRequestParameters } from './request-parameters.ts';
 import { quote } from '../lib/quote.ts';
+import { countOf, nameCpus, verbFor } from '../lib/count.ts';
 
 /** What a decision is made over. */
 export interface ChoiceContext {
@@ -93,7 +94,7 @@ function applyNodeRules(parameters: CpuParameters, { devices, action }: DeviceCo
 
 /** Free CPUs of a device, for messages: "4 of its 8 are free (0-3)". */
 function describeFree(device: Device, free: CpuSet): string {
-  return `${free.size} of its ${device.cpus.size} are free (${free.isEmpty ? 'none' : free.toString()})`;
+  return `${free.size} of its ${device.cpus.size} ${verbFor(free.size, 'is', 'are')} free (${free.isEmpty ? 'none' : free.toString()})`;
 }
 
 /** Takes CPUs of a grouped device: those the claim names, or by topology. */
@@ -121,7 +122,7 @@ function chooseFromGroup(device: Device, own: CpuParameters, context: DeviceCont
     if (!(error instanceof PlacementError)) throw error;
     throw new ClaimError(
       error.code === 'NotEnoughCPUs' ? 'NotEnoughCPUs' : 'Unsatisfiable',
-      `${action}: ${consumed} CPUs are wanted of device ${device.name}, ${describeFree(device, free)}: ${error.message}. Ask for ` +
+      `${action}: ${countOf(consumed, 'CPU')} ${verbFor(consumed, 'is', 'are')} wanted of device ${device.name}, ${describeFree(device, free)}: ${error.message}. Ask for ` +
         'fewer or with another placement, or delete a pod with a claim on this node',
     );
   }
@@ -134,7 +135,7 @@ function checkFullCores(cpus: CpuSet, { topology, action }: Pick<DeviceContext, 
   if (left.isEmpty) return;
   throw new ClaimError(
     'Unsatisfiable',
-    `${action}: CPUs ${cpus} leave ${left} of their cores to others, and whole physical cores are wanted (fullPhysicalCores)`,
+    `${action}: ${nameCpus(cpus)} ${verbFor(cpus.size, 'leaves', 'leave')} ${left} of ${verbFor(cpus.size, 'its core', 'their cores')} to others, and whole physical cores are wanted (fullPhysicalCores)`,
   );
 }
 

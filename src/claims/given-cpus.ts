@@ -1,5 +1,6 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Device, DeviceTable } from '../devices/device.ts';
+import { countOf, nameCpus, verbFor } from '../lib/count.ts';
 import { checkCpus } from '../placement/check-cpus.ts';
 import type { Placement } from '../placement/take-cpus.ts';
 import type { CpuTopology } from '../topology/topology.ts';
@@ -29,32 +30,41 @@ interface Rule {
 
 function findBrokenRule(cpus: CpuSet, context: GivenCpusContext): Rule | undefined {
   const { topology, devices, device, ofClaim, free, describeHolders } = context;
-  const rule = (broken: CpuSet, code: ClaimErrorCode, say: string): Rule => ({ broken, code, say });
+  const rule = (broken: CpuSet, code: ClaimErrorCode, [one, more]: readonly [string, string], rest: string): Rule => ({
+    broken,
+    code,
+    say: `${verbFor(broken.size, one, more)} ${rest}`,
+  });
+  const ARE = ['is', 'are'] as const;
   const taken = cpus.difference(free);
   const rules = [
-    rule(cpus.intersection(topology.offline), 'InvalidConfig', 'are offline; bring them online or name others'),
+    rule(cpus.intersection(topology.offline), 'InvalidConfig', ARE, 'offline; name CPUs that are online'),
     rule(
       cpus.difference(topology.online).difference(topology.offline),
       'InvalidConfig',
-      `do not exist on this node, which has ${topology.online}`,
+      ['does', 'do'],
+      `not exist on this node, which has ${topology.online}`,
     ),
     rule(
       cpus.intersection(devices.outside),
       'InvalidConfig',
-      'are outside the cgroup that all pods are in, so that no container can have them',
+      ARE,
+      'outside the cgroup that all pods are in, where no container can be given CPUs',
     ),
-    rule(cpus.intersection(devices.reserved), 'InvalidConfig', 'are reserved for the system (reservedCPUs)'),
+    rule(cpus.intersection(devices.reserved), 'InvalidConfig', ARE, 'reserved for the system (reservedCPUs)'),
     rule(
       cpus.intersection(devices.sharedOnly),
       'InvalidConfig',
-      'are kept for containers without a claim (sharedPoolMinCPUs, or rests of cores)',
+      ARE,
+      'kept for containers without a claim (sharedPoolMinCPUs, or rests of cores)',
     ),
-    rule(cpus.difference(device.cpus), 'InvalidConfig', `are not of device ${device.name}, which has ${device.cpus}`),
-    rule(cpus.intersection(ofClaim), 'InvalidConfig', 'are configured for another request of this claim too'),
+    rule(cpus.difference(device.cpus), 'InvalidConfig', ARE, `not of device ${device.name}, which has ${device.cpus}`),
+    rule(cpus.intersection(ofClaim), 'InvalidConfig', ARE, 'configured for another request of this claim too'),
     rule(
       taken,
       'Conflict',
-      `belong to ${describeHolders(taken)}; name CPUs that are free, or delete the pod that has them`,
+      ['belongs', 'belong'],
+      `to ${describeHolders(taken)}; name CPUs that are free, or delete the pod that has ${verbFor(taken.size, 'it', 'them')}`,
     ),
   ];
   return rules.find(({ broken }) => !broken.isEmpty);
@@ -70,14 +80,14 @@ export function checkGivenCpus(cpus: CpuSet, context: GivenCpusContext): Placeme
   if (broken) {
     throw new ClaimError(
       broken.code,
-      `${action}: CPUs ${broken.broken} of the configured cpuset "${cpus}" ${broken.say}`,
+      `${action}: ${nameCpus(broken.broken)} of the configured cpuset "${cpus}" ${broken.say}`,
     );
   }
   if (cpus.size !== consumed) {
     throw new ClaimError(
       'InvalidConfig',
-      `${action}: the configured cpuset "${cpus}" has ${cpus.size} CPUs, and ${consumed} are allocated of device ${device.name}; ` +
-        'they must be as many',
+      `${action}: the configured cpuset "${cpus}" has ${countOf(cpus.size, 'CPU')}, and ${consumed} ${verbFor(consumed, 'is', 'are')} allocated of device ` +
+        `${device.name}; the counts must match`,
     );
   }
   return checkCpus(topology, { free: free.difference(ofClaim), cpus });

@@ -5,6 +5,7 @@ import type { CpuTopology } from '../topology/topology.ts';
 import { ClaimError } from './claim-error.ts';
 import type { CpuParameters } from './opaque-parameters.ts';
 import { quote } from '../lib/quote.ts';
+import { countOf, nameCpus, verbFor } from '../lib/count.ts';
 
 /** How many CPUs of which device are wanted, and how. */
 export interface PlaceRequest {
@@ -88,7 +89,7 @@ function checkWholeCores({ topology, action, cpus }: PlaceRequest, placement: Pl
   if (cut.length === 0) return;
   throw new ClaimError(
     'Unsatisfiable',
-    `${action}: ${cpus} CPUs do not add up to whole cores (fullPhysicalCores): CPUs ${placement.cpus} would leave ` +
+    `${action}: ${countOf(cpus, 'CPU')} ${verbFor(cpus, 'does', 'do')} not add up to whole cores (fullPhysicalCores): ${nameCpus(placement.cpus)} would leave ` +
       `${CpuSet.unionOf(cut.map((core) => core.cpus)).difference(placement.cpus)} of their cores; ask for a multiple of the threads of a core`,
   );
 }

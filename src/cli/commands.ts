@@ -13,6 +13,8 @@ export const COMMANDS = {
   },
   drain: { bundle: 'node', summary: 'list the pods that hold claims, before the driver is removed' },
   introspect: { bundle: 'node', summary: 'describe the driver itself' },
+  version: { bundle: 'node', summary: 'print the version' },
+  completion: { bundle: 'node', summary: 'print a script with which bash, zsh or fish complete commands and options' },
   validate: {
     bundle: 'tools',
     summary: "check ResourceClaims, templates, DeviceClasses and pods against this driver's rules",

@@ -7,7 +7,7 @@ import { type Daemon, startDaemon } from '../daemon/daemon.ts';
 import { createLogger } from '../daemon/logger.ts';
 import type { DaemonOptions } from '../daemon/parts.ts';
 import { errorText } from '../lib/log.ts';
-import { commit, version } from '../lib/version.ts';
+import { commit, describeVersion, version } from '../lib/version.ts';
 
 const EXIT_STOPPED = 0;
 const EXIT_FAILED = 1;
@@ -85,6 +85,6 @@ export async function runDaemonCommand(argv: readonly string[]): Promise<number>
     return EXIT_USAGE;
   }
   if (command.kind === 'run') return runDaemon(command);
-  process.stdout.write(command.kind === 'help' ? command.text : `dracpu ${version} (${commit})\n`);
+  process.stdout.write(command.kind === 'help' ? command.text : `${describeVersion()}\n`);
   return EXIT_STOPPED;
 }

@@ -12,6 +12,7 @@ import { findHolders, type Holders, type IdleClaim, type StrandedPod } from './d
 import { createAttempt, DRIVER_NAME, findConfig, findDriver, listProcDirectories } from './gatherinfo/find-driver.ts';
 import { NodeFiles } from './gatherinfo/node-files.ts';
 import { declareCommand } from './commands.ts';
+import { countOf, verbFor } from '../lib/count.ts';
 
 /** The options of `dracpu drain`, as commander fills them in. */
 interface DrainOptions {
@@ -83,7 +84,7 @@ function formatText({ node, pods, idleClaims, problems }: DrainCheck): string {
   const lines = problems.map((problem) => `Not all is known: ${problem}`);
   if (pods.length > 0) {
     lines.push(
-      `${pods.length === 1 ? '1 pod holds' : `${pods.length} pods hold`} claims of ${DRIVER_NAME} ${place}. Without the driver ` +
+      `${countOf(pods.length, 'pod')} ${verbFor(pods.length, 'holds', 'hold')} claims of ${DRIVER_NAME} ${place}. Without the driver ` +
         'they run on; deleted, they stay Terminating, and after a restart of the node they do not start.',
     );
   } else if (problems.length === 0) lines.push(`No pod holds a claim of ${DRIVER_NAME} ${place}.`);

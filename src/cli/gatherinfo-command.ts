@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -8,6 +8,7 @@ import { DRIVER_NAME, listProcDirectories } from './gatherinfo/find-driver.ts';
 import { gatherInfo, type Gathered } from './gatherinfo/gather.ts';
 import { createArchive } from './gatherinfo/tar.ts';
 import { declareCommand } from './commands.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 
 /** The options of `dracpu gatherinfo`, as commander fills them in. */
 interface GatherinfoOptions {
@@ -34,7 +35,7 @@ async function writeFiles({ report, files }: Gathered, outputDir: string | undef
   const now = new Date();
   const directory = outputDir ?? (await mkdtemp(join(tmpdir(), 'dracpu-gatherinfo-')));
   const base = `dracpu-gatherinfo-${formatTime(now)}-${process.pid}`;
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const text = formatReport(report);
   const entries = [{ name: 'report.yaml', text }, ...files].map((file) => ({ ...file, name: `${base}/${file.name}` }));
   const [reportPath, archivePath] = [join(directory, `${base}.yaml`), join(directory, `${base}.tar.gz`)];

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
 import { CodedError } from '../lib/coded-error.ts';
 import { isBundled } from '../lib/version.ts';
 import { type Bundle, COMMANDS, type CommandName } from './commands.ts';
@@ -13,6 +14,8 @@ class CommandMissingError extends CodedError<'CommandMissing'> {
 /** What every bundle but the node's offers. */
 interface BundleEntry {
   run(argv: readonly string[]): Promise<void>;
+  /** Adds one of its commands with options and action. */
+  add(name: CommandName, program: Command): Promise<void>;
 }
 
 type OtherBundle = Exclude<Bundle, 'node'>;
@@ -42,8 +45,16 @@ export async function runInBundle(bundle: OtherBundle, name: CommandName, argv: 
         'Run it from a checkout or from the npm package dra-driver-cpu.',
     );
   }
-  const entry = (await import(pathToFileURL(path).href)) as BundleEntry;
-  await entry.run(argv);
+  await (await load(path)).run(argv);
+}
+
+async function load(path: string): Promise<BundleEntry> {
+  return (await import(pathToFileURL(path).href)) as BundleEntry;
+}
+
+/** Adds a command that another bundle has, which is installed. */
+export async function addFromBundle(bundle: OtherBundle, name: CommandName, program: Command): Promise<void> {
+  await (await load(locate(bundle))).add(name, program);
 }
 
 /** The commands that this installation has. */

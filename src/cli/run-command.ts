@@ -23,6 +23,13 @@ function endWithReader(): void {
   });
 }
 
+/** Where a mistake in a command's arguments is looked up, also in those of a command within it. */
+function nameOwnHelp(command: Command, words: string): void {
+  command.exitOverride();
+  command.showHelpAfterError(`"${words} --help" lists its options`);
+  for (const each of command.commands) nameOwnHelp(each, `${words} ${each.name()}`);
+}
+
 /** Runs the command that the arguments name; its exit code becomes the process's. */
 export async function runCommand(argv: readonly string[], { commands, declareAll }: CommandSet): Promise<void> {
   endWithReader();
@@ -32,7 +39,7 @@ export async function runCommand(argv: readonly string[], { commands, declareAll
   const add = name === undefined ? undefined : commands[name];
   if (add === undefined) declareAll?.(program);
   else await add(program);
-  for (const command of program.commands) command.exitOverride();
+  for (const command of program.commands) nameOwnHelp(command, `dracpu ${command.name()}`);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {

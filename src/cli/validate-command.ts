@@ -7,6 +7,7 @@ import { VERSIONS_OF_KIND } from '../resource-api/schema/kinds.ts';
 import { addSettingOptions, type GivenSettings } from './validate/settings.ts';
 import { validateManifests } from './validate/validate.ts';
 import { declareCommand } from './commands.ts';
+import { countOf } from '../lib/count.ts';
 
 /** The options of `dracpu validate`, as commander fills them in. */
 interface ValidateOptions extends GivenSettings {
@@ -23,10 +24,6 @@ function readTexts(path: string): ManifestText[] {
   if (!statSync(path).isDirectory()) return [{ file: path, text: readFileSync(path, 'utf8') }];
   const names = readdirSync(path).filter((name) => MANIFEST_NAME.test(name));
   return names.toSorted().map((name) => ({ file: join(path, name), text: readFileSync(join(path, name), 'utf8') }));
-}
-
-function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** How many objects have a kind that is checked, and the kinds of the others. */

@@ -33,7 +33,7 @@ import { Pinning } from '../containers/pinning.ts';
 import { taintFor } from '../preflight/finding.ts';
 import { Preflight } from '../preflight/preflight.ts';
 import { readCurrentFile } from '../preflight/read-current-file.ts';
-import { DRIVER_NAME } from './read-machine.ts';
+import { DRIVER_NAME, findReserved } from './read-machine.ts';
 import type { Readiness } from './readiness.ts';
 import { quote } from '../lib/quote.ts';
 
@@ -201,7 +201,7 @@ export function createPreflight(
     cpuManagerStatePath: join(config.kubeletRootDirectory, 'cpu_manager_state'),
     readFile: readCurrentFile,
     fetchNode: api.fetchNode,
-    readReserved: () => config.reservedCpus,
+    readReserved: () => findReserved(config, foundation.machine.topology),
     readPods: () => ({ podCpus: readPodCpus(config.hostRoot), online: foundation.machine.topology.online }),
     readiness,
     onChange,

@@ -42,6 +42,11 @@ export function topologyOptions({ hostRoot }: Config, overlay: SysfsOverlay | un
   return { hostRoot, pcieRoots: true, ...(overlay === undefined ? {} : { overlay }) };
 }
 
+/** The reserved CPUs that a machine has: one configuration may serve machines of several sizes. */
+export function findReserved({ reservedCpus }: Config, { online, offline }: CpuTopology): CpuSet {
+  return reservedCpus.intersection(online.union(offline));
+}
+
 /** The machine's topology, the overlay laid over it. */
 function readConfiguredTopology(config: Config, overlay: SysfsOverlay | undefined): CpuTopology {
   try {

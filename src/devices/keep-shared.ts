@@ -1,5 +1,6 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
+import { countOf, verbFor } from '../lib/count.ts';
 
 /** The machine cannot be made into devices as configured. */
 export class DeviceError extends Error {
@@ -31,7 +32,7 @@ export function keepForSharedPool(topology: CpuTopology, unavailable: CpuSet, cp
   }
   if (kept.size >= cpusMin && kept.size < allocatable.size) return kept;
   throw new DeviceError(
-    `Cannot keep ${cpusMin} CPUs for containers without a claim (sharedPoolMinCPUs): ${allocatable.size} CPUs are left ` +
+    `Cannot keep ${countOf(cpusMin, 'CPU')} for containers without a claim (sharedPoolMinCPUs): ${countOf(allocatable.size, 'CPU')} ${verbFor(allocatable.size, 'is', 'are')} left ` +
       `(${allocatable.isEmpty ? 'none' : allocatable}), and claims must be left a core; lower sharedPoolMinCPUs or reservedCPUs`,
   );
 }

@@ -6,6 +6,7 @@ import { errorText, type Log, silentLog } from '../lib/log.ts';
 import { compareGenerations, isClaimsName, nextGeneration } from './generation.ts';
 import { beginMerge, finishMerges } from './merge-directory.ts';
 import { type ClaimsState, ClaimsWatch } from './watch-claims.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 
 /** As the directories of the driver's sockets: the driver runs as root, and no other program reads here. */
 const DIRECTORY_MODE = 0o750;
@@ -103,7 +104,7 @@ async function mergeOthers(parent: string, own: string, log: Log): Promise<void>
 async function takeName(parent: string, log: Log): Promise<string | undefined> {
   let own: string | undefined;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    await mkdir(parent, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(parent, { mode: DIRECTORY_MODE });
     own ??= await unlessGone(() => renameLatest(parent, log));
     if (own === undefined) continue;
     const name = own;
@@ -147,7 +148,7 @@ class OwnDirectory implements ClaimsDirectory {
   async #check({ isRecreated }: { readonly isRecreated: boolean }): Promise<ClaimsState> {
     if (await this.isOurs()) return 'held';
     if (!isRecreated || (await this.#hasOthers())) return 'lost';
-    await mkdir(this.path, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(this.path, { mode: DIRECTORY_MODE });
     if (!(await this.#hasOthers())) return 'recreated';
     await unlessGone(() => rmdir(this.path));
     return 'lost';

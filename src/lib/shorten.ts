@@ -1,3 +1,5 @@
+import { countOf } from './count.ts';
+
 /** The first `length` characters of a text, and none of them half: a pair of surrogates is one character. */
 export function beginningOf(text: string, length: number): string {
   const last = text.charCodeAt(length - 1);
@@ -10,7 +12,7 @@ export function beginningOf(text: string, length: number): string {
  * @example shorten('x'.repeat(5_000), 10) // 'xxxxxxxxxx... (5000 characters)'
  */
 export function shorten(text: string, lengthMax: number): string {
-  return text.length <= lengthMax ? text : `${beginningOf(text, lengthMax)}... (${text.length} characters)`;
+  return text.length <= lengthMax ? text : `${beginningOf(text, lengthMax)}... (${countOf(text.length, 'character')})`;
 }
 
 const ELLIPSIS = '...';

@@ -10,3 +10,8 @@ export const version = typeof DRACPU_VERSION === 'string' ? DRACPU_VERSION : 'de
 
 /** The commit it was built from. */
 export const commit = typeof DRACPU_COMMIT === 'string' ? DRACPU_COMMIT : 'unknown';
+
+/** One line: "dracpu 0.1.0 (70096bf)". */
+export function describeVersion(): string {
+  return `dracpu ${version} (${commit})`;
+}

@@ -1,5 +1,6 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from './make-directory.ts';
 
 /** How a file is written. */
 export interface WriteWholeOptions {
@@ -16,7 +17,7 @@ export interface WriteWholeOptions {
 export async function writeWhole(path: string, text: string, { mode, isFlushed = false }: WriteWholeOptions) {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     await writeFile(temporary, text, { mode, flush: isFlushed });
     await rename(temporary, path);
   } catch (error) {

@@ -67,7 +67,7 @@ for (const [json, message] of [
   [[], 'Cannot read the topologies: want an object of machines by name'],
   [{ a: {} }, 'Cannot read topology "a": it has no "cpus"; want a list of one CPU or more'],
   [{ a: { cpus: [7] } }, 'Cannot read topology "a": entry 0 of "cpus": 7 is no object'],
-  [{ a: { cpus: [cpu, cpu] } }, 'Cannot read topology "a": it has 2 CPUs, of which 1 repeat an id'],
+  [{ a: { cpus: [cpu, cpu] } }, 'Cannot read topology "a": it has 2 CPUs, of which 1 repeats an id'],
   [
     { a: { cpus: [{ ...cpu, core: -1 }] } },
     'Cannot read topology "a": entry 0 of "cpus": core is -1; want a whole number from 0 to 9007199254740991',

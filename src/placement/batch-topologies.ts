@@ -1,6 +1,7 @@
 import { CPU_ID_MAX, CpuSet } from '../cpuset/cpu-set.ts';
 import type { CoreType, Cpu, CpuTopology } from '../topology/topology.ts';
 import { quote } from '../lib/quote.ts';
+import { countOf, verbFor } from '../lib/count.ts';
 
 /** A topologies file that cannot be used. The message names the machine and the CPU. */
 export class BatchTopologiesError extends Error {
@@ -124,7 +125,9 @@ function parseMachine(name: string, machine: unknown): CpuTopology {
   const cpus = rows.map((row, i) => readCpu(row, (why) => fail(`entry ${i} of "cpus": ${why}`)));
   const ids = new Set(cpus.map(({ cpu }) => cpu));
   if (ids.size !== cpus.length)
-    return fail(`it has ${cpus.length} CPUs, of which ${cpus.length - ids.size} repeat an id`);
+    return fail(
+      `it has ${countOf(cpus.length, 'CPU')}, of which ${cpus.length - ids.size} ${verbFor(cpus.length - ids.size, 'repeats', 'repeat')} an id`,
+    );
   return assembleTopology(cpus);
 }
 

@@ -8,6 +8,7 @@ import { PlacementError } from './placement-error.ts';
 import { servesGoal } from './region.ts';
 import { scoreCpus } from './score.ts';
 import type { Workspace } from './workspace.ts';
+import { countOf } from '../lib/count.ts';
 
 /** What to distribute. */
 export interface DistributedRequest {
@@ -103,7 +104,7 @@ export function takeDistributed(workspace: Workspace, words: Uint32Array, reques
     const free = Array.from(before.nodeFree, (count, node) => `${count} on node ${index.nodeIds[node] ?? node}`);
     throw new PlacementError(
       'Unsatisfiable',
-      `Cannot choose ${request.cpus} CPUs evenly of ${request.nodes} NUMA nodes in groups of ${request.group}: free are ${free.join(', ')}`,
+      `Cannot choose ${countOf(request.cpus, 'CPU')} evenly of ${countOf(request.nodes, 'NUMA node')} in groups of ${request.group}: free are ${free.join(', ')}`,
     );
   }
   if (!plan) {

@@ -1,9 +1,6 @@
 import type { Placement, PlacementRule } from './choice.ts';
 import type { PlacementScore } from './score.ts';
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
+import { countOf, verbFor } from '../lib/count.ts';
 
 const COLUMNS: readonly [keyof PlacementScore, string][] = [
   ['sockets', 'socket'],
@@ -15,12 +12,12 @@ const COLUMNS: readonly [keyof PlacementScore, string][] = [
 
 /** What a choice touches, in words: "1 socket, 1 NUMA node, 2 L3 caches, 6 cores, 0 broken cores". */
 function describeScore(score: PlacementScore): string {
-  return COLUMNS.map(([column, noun]) => count(score[column], noun)).join(', ');
+  return COLUMNS.map(([column, noun]) => countOf(score[column], noun)).join(', ');
 }
 
 function describeGain(ours: PlacementScore, theirs: PlacementScore): string {
   const gains = COLUMNS.filter(([column]) => ours[column] !== theirs[column]);
-  return gains.map(([column, noun]) => `${count(ours[column], noun)} instead of ${theirs[column]}`).join(', ');
+  return gains.map(([column, noun]) => `${countOf(ours[column], noun)} instead of ${theirs[column]}`).join(', ');
 }
 
 function describeRule(rule: PlacementRule, score: PlacementScore): string {
@@ -31,7 +28,9 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
       return `better than the kubelet's best fit, and worse in nothing: ${describeGain(score, rule.bestFit)}`;
     case 'even-shares': {
       const over =
-        rule.nodes === undefined ? 'the fewest NUMA nodes that allow it' : `${rule.nodes} NUMA nodes, as asked`;
+        rule.nodes === undefined
+          ? 'the fewest NUMA nodes that allow it'
+          : `${countOf(rule.nodes, 'NUMA node')}, as asked`;
       return `even shares over ${over}: ${[...rule.shares].map(([node, cpus]) => `${cpus} of node ${node}`).join(', ')}`;
     }
     case 'no-even-shares':
@@ -39,7 +38,7 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
     case 'whole-cores':
       return rule.added === 0
         ? 'whole physical cores only'
-        : `whole physical cores only, rounded up by ${count(rule.added, 'CPU')}`;
+        : `whole physical cores only, rounded up by ${countOf(rule.added, 'CPU')}`;
     case 'one-thread-each':
       return 'one thread of each core, wholly free cores first';
     case 'one-domain':
@@ -54,6 +53,8 @@ export function explainPlacement({ cpus, score, rule, preferred }: Placement): s
   return [
     `Why: ${describeRule(rule, score)}.`,
     `Touches ${describeScore(score)}.`,
-    ...(preferred === undefined ? [] : [`${preferred} of ${cpus.size} are of the CPUs preferred.`]),
+    ...(preferred === undefined
+      ? []
+      : [`${preferred} of ${countOf(cpus.size, 'CPU')} ${verbFor(preferred, 'is', 'are')} of the CPUs preferred.`]),
   ];
 }

@@ -6,6 +6,7 @@ import { takePacked } from './packed.ts';
 import { PlacementError } from './placement-error.ts';
 import { NO_LIMIT } from './region.ts';
 import type { Workspace } from './workspace.ts';
+import { countOf } from '../lib/count.ts';
 
 /** What whole cores are wanted. */
 export interface FullCoresRequest {
@@ -42,7 +43,7 @@ export function takeFullCores(workspace: Workspace, words: Uint32Array, { cpus, 
   }
   const why =
     before.total < cpus
-      ? `wholly free cores have ${before.total} CPUs`
+      ? `wholly free cores have ${countOf(before.total, 'CPU')}`
       : `no whole cores have exactly that many; ask for a multiple of ${index.coreSizeMax}, or allow rounding up`;
-  throw new PlacementError('Unsatisfiable', `Cannot choose ${cpus} CPUs in whole cores: ${why}`);
+  throw new PlacementError('Unsatisfiable', `Cannot choose ${countOf(cpus, 'CPU')} in whole cores: ${why}`);
 }

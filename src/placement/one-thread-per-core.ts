@@ -4,6 +4,7 @@ import { takeBestRegion } from './improve.ts';
 import { PlacementError } from './placement-error.ts';
 import { NO_LIMIT } from './region.ts';
 import type { Workspace } from './workspace.ts';
+import { countOf, verbFor } from '../lib/count.ts';
 
 /** Takes `cpus` CPUs of as many cores, from the smallest region that has them, wholly free cores first. */
 function takeThreads(workspace: Workspace, cpus: number): Omit<Choice, 'rule'> | undefined {
@@ -25,7 +26,7 @@ export function takeOneThreadPerCore(workspace: Workspace, words: Uint32Array, c
   if (!anyCores) {
     throw new PlacementError(
       'Unsatisfiable',
-      `Cannot choose one thread of each of ${cpus} cores: ${cores} cores have a free thread; ask for no more than that`,
+      `Cannot choose one thread of each of ${countOf(cpus, 'core')}: ${countOf(cores, 'core')} ${verbFor(cores, 'has', 'have')} a free thread; ask for no more than that`,
     );
   }
   countFree(before, keepWholeCores(before));

@@ -6,6 +6,7 @@ import { PlacementError } from './placement-error.ts';
 import { NO_LIMIT } from './region.ts';
 import { scoreCpus } from './score.ts';
 import type { Workspace } from './workspace.ts';
+import { countOf } from '../lib/count.ts';
 
 /** A kind of domain that can hold a whole request, by its column of the score. */
 export type Domain = 'l3Caches' | 'numaNodes' | 'sockets';
@@ -31,7 +32,7 @@ function refuse(cpus: number, domain: Domain, free: Iterable<number>): never {
   const most = [...free].reduce((max, count) => Math.max(max, count), 0);
   throw new PlacementError(
     'Unsatisfiable',
-    `Cannot choose ${cpus} CPUs of one ${NAMES[domain]}: the one with the most has ${most} of them free`,
+    `Cannot choose ${countOf(cpus, 'CPU')} of one ${NAMES[domain]}: the one with the most has ${most} of them free`,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Finding } from './finding.ts';
+import { nameCpus } from '../lib/count.ts';
 
 /** What the CPUs of pods are compared with. */
 export interface PodsCgroupFacts {
@@ -23,8 +24,8 @@ export function checkPodsCgroup({ podCpus, online, reserved }: PodsCgroupFacts):
     check: 'pods-cgroup',
     severity: 'warning',
     message:
-      `Containers cannot have ${lost.size === 1 ? 'CPU' : 'CPUs'} ${lost} of this machine: the cgroup of all pods, ${directories}, has ` +
-      `CPUs ${podCpus.cpus} alone, and the driver publishes no others. To use them, widen the cpuset of that cgroup and of those above ` +
+      `Containers cannot have ${nameCpus(lost)} of this machine: the cgroup of all pods, ${directories}, has ` +
+      `${nameCpus(podCpus.cpus)} alone, and the driver publishes no others. To use them, widen the cpuset of that cgroup and of those above ` +
       'it (AllowedCPUs of the slice under systemd, cpuset.cpus elsewhere); to leave them out on purpose, add them to reservedCPUs',
   };
 }

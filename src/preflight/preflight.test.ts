@@ -42,7 +42,7 @@ test('C4: checkReservedCpus tells both numbers when driver and kubelet set unlik
     ['0', '24', '23', undefined],
     ['0', '24', '23500m', undefined],
     ['0-1', '24', '22', undefined],
-    ['0', '24', '24', /1 CPUs aside \(0\), the Node's capacity less allocatable is 0 \(24 - 24\)/],
+    ['0', '24', '24', /1 CPU aside \(0\), the Node's capacity less allocatable is 0 \(24 - 24\)/],
     ['', '24', '23', /sets no CPU aside, the Node's capacity less allocatable is 1 \(24 - 23\)/],
     ['0-3', '64', '61500m', /4 CPUs aside \(0-3\), the Node's capacity less allocatable is 2500m \(64 - 61500m\)/],
   ];

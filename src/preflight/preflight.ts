@@ -19,7 +19,7 @@ export interface PreflightPorts {
   readonly readFile: (path: string) => Promise<string>;
   /** The Node object of this machine; rejects when the API server cannot be asked. */
   readonly fetchNode: () => Promise<unknown>;
-  /** CPUs the driver sets aside. */
+  /** CPUs of this machine that the driver sets aside: a configuration may name others too. */
   readonly readReserved: () => CpuSet;
   /** The CPUs that containers of pods can have, and those of the machine. */
   readonly readPods: () => Omit<PodsCgroupFacts, 'reserved'>;

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { errorText } from '../lib/log.ts';
 import { SocketError } from './socket-error.ts';
 import { checkSocketPath } from './socket-paths.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 
 /** As the Go helper: the kubelet runs as root, nobody else calls. */
 const DIRECTORY_MODE = 0o750;
@@ -81,7 +82,7 @@ export class SocketListener {
 
   async #listen(): Promise<void> {
     const directory = dirname(this.path);
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(directory, { mode: DIRECTORY_MODE });
     const hidden = join(directory, `.${randomBytes(3).toString('hex')}`);
     const server = createServer(this.#onConnection);
     server.listen(hidden);

@@ -5,6 +5,7 @@ import { CPU_DIRECTORY, NODE_DIRECTORY, type SysfsReader } from './sysfs-reader.
 import { readFirstSet } from './topology-directory.ts';
 import { NODE_SET_FILES } from './topology-files.ts';
 import { quote } from '../lib/quote.ts';
+import { countOf } from '../lib/count.ts';
 
 /** The distances of a node; undefined where they are not one for each of the `count` nodes. */
 function readDistances(reader: SysfsReader, path: string, count: number): readonly number[] | undefined {
@@ -12,7 +13,7 @@ function readDistances(reader: SysfsReader, path: string, count: number): readon
   if (text === undefined) return undefined;
   const distances = text.split(/\s+/).map(Number);
   if (distances.length === count && distances.every((distance) => distance > 0)) return distances;
-  reader.report(path, `is ${quote(text)}; want ${count} distances, one for each node`);
+  reader.report(path, `is ${quote(text)}; want ${countOf(count, 'distance')}, one for each node`);
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { buildMachine, type CoreBlueprint, type CpuNumbering } from './blueprint
 import type { CpuTopology } from './topology.ts';
 import { CodedError } from '../lib/coded-error.ts';
 import { quote } from '../lib/quote.ts';
+import { countOf } from '../lib/count.ts';
 
 /** What is wrong with a synthetic description. */
 export type SyntheticErrorCode =
@@ -114,7 +115,8 @@ function checkOrder(levels: readonly LevelCount[], fail: Fail): void {
     seen.add(level);
   }
   const cpus = levels.reduce((product, { count }) => product * count, 1);
-  if (cpus > SYNTHETIC_CPUS_MAX) fail('TooManyCpus', `it has ${cpus} CPUs; want ${SYNTHETIC_CPUS_MAX} or fewer`);
+  if (cpus > SYNTHETIC_CPUS_MAX)
+    fail('TooManyCpus', `it has ${countOf(cpus, 'CPU')}; want ${SYNTHETIC_CPUS_MAX} or fewer`);
 }
 
 function parseLevels(text: string, fail: Fail): LevelCount[] {
