@@ -157,11 +157,11 @@ test('readPodCpus agrees with the kernel on what a container can have', (t) => {
 });
 
 test('readPodCpus looks through a bounded number of cgroups', (t) => {
-  const files: Record<string, string> = {};
-  for (let index = 0; index < 5_000; index += 1) files[`${V2}/user.slice/s${index}/a/cgroup.procs`] = '';
-  const startedMs = performance.now();
-  assert.equal(readPodCpus(hostWith(t, files).root), undefined);
-  assert.ok(performance.now() - startedMs < 10_000);
+  const { root } = hostWith(t, { [`${V2}/a/b/kubepods/cpuset.cpus.effective`]: '0-3' });
+  assert.equal(readPodCpus(root)?.cpus.toString(), '0-3');
+  // With so many beside it the search ends before the third level.
+  for (let index = 0; index < 4_200; index += 1) mkdirSync(join(root, V2, `s${index}`));
+  assert.equal(readPodCpus(root), undefined);
 });
 
 test('watchPodCpus tells of each change, and finds pods that were not there at first', (t) => {
