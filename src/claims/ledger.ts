@@ -4,6 +4,7 @@ import { checkUse } from './check-use.ts';
 import type { ClaimOwner, ClaimSharing, PreparedClaim } from './prepared-claim.ts';
 import { ClaimError } from './claim-error.ts';
 import { invariant } from '../lib/invariant.ts';
+import { nameCpus, verbFor } from '../lib/count.ts';
 
 /** What the node has to give. */
 export interface Supply {
@@ -91,11 +92,17 @@ export class Ledger {
     const action = `Cannot prepare claim ${describeClaim(claim)}`;
     const overlap = claim.cpus.intersection(this.#taken);
     if (!overlap.isEmpty) {
-      throw new ClaimError('Conflict', `${action}: CPUs ${overlap} belong to ${this.describeHolders(overlap)}`);
+      throw new ClaimError(
+        'Conflict',
+        `${action}: ${nameCpus(overlap)} ${verbFor(overlap.size, 'belongs', 'belong')} to ${this.describeHolders(overlap)}`,
+      );
     }
     const outside = claim.cpus.difference(this.#supply.allocatable);
     if (!outside.isEmpty) {
-      throw new ClaimError('NotEnoughCPUs', `${action}: CPUs ${outside} are offline, reserved or not of this node`);
+      throw new ClaimError(
+        'NotEnoughCPUs',
+        `${action}: ${nameCpus(outside)} ${verbFor(outside.size, 'is', 'are')} offline, reserved or not of this node`,
+      );
     }
     if (!claim.cpus.isEmpty && this.#poolBeside(this.#taken.union(claim.cpus)).isEmpty) {
       const holders = this.#taken.isEmpty
@@ -175,7 +182,7 @@ export class Ledger {
   /** "claim shop/db (CPUs 4-5)" for every claim that holds any of the CPUs. */
   describeHolders(cpus: CpuSet): string {
     const holders = this.claims.filter((claim) => claim.cpus.intersects(cpus));
-    return holders.map((claim) => `claim ${describeClaim(claim)} (CPUs ${claim.cpus})`).join(', ');
+    return holders.map((claim) => `claim ${describeClaim(claim)} (${nameCpus(claim.cpus)})`).join(', ');
   }
 
   #insert(claim: PreparedClaim): void {

@@ -25,7 +25,7 @@ test('describeClaimStatus tells the CPUs with cores, NUMA nodes and L3 caches of
   assert.deepEqual(first?.data, { cpuset: '0,4', cores: [0], numaNodes: [0], l3Caches: [0] });
   assert.equal(first?.shareId, 'share');
   assert.deepEqual(second?.data, { cpuset: '1', cores: [1], numaNodes: [0], l3Caches: [0] });
-  assert.match(second?.conditions[1]?.message ?? '', /CPUs 1 are of NUMA node 0; their cores have CPUs 5 besides/);
+  assert.match(second?.conditions[1]?.message ?? '', /CPU 1 is of NUMA node 0; its core also has CPU 5/);
 });
 
 test('describeClaimStatus tells how and why the CPUs were chosen, where that is known', () => {

@@ -2,6 +2,7 @@ import type { Assignment, PreparedClaim } from '../claims/prepared-claim.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import type { DeviceHealth } from './health.ts';
+import { nameCpus, verbFor } from '../lib/count.ts';
 
 /** A condition of a device in a claim's status (metav1.Condition without times). */
 export interface StatusCondition {
@@ -30,8 +31,10 @@ function judgeAlignment(cpus: CpuSet, topology: CpuTopology): StatusCondition {
   const nodes = topology.numaNodes.filter((node) => node.cpus.intersects(cpus));
   const broken = topology.cores.filter((core) => core.cpus.intersects(cpus) && !core.cpus.isSubsetOf(cpus));
   const shared = CpuSet.unionOf(broken.map((core) => core.cpus.difference(cpus)));
-  const where = `CPUs ${cpus} are of NUMA ${nodes.length === 1 ? 'node' : 'nodes'} ${nodes.map(({ numaNode }) => numaNode).join(', ')}`;
-  const message = shared.isEmpty ? where : `${where}; their cores have CPUs ${shared} besides`;
+  const where = `${nameCpus(cpus)} ${verbFor(cpus.size, 'is', 'are')} of NUMA ${nodes.length === 1 ? 'node' : 'nodes'} ${nodes.map(({ numaNode }) => numaNode).join(', ')}`;
+  const message = shared.isEmpty
+    ? where
+    : `${where}; ${verbFor(cpus.size, 'its core also has', 'their cores also have')} ${nameCpus(shared)}`;
   return nodes.length === 1
     ? { type: 'Aligned', status: 'True', reason: 'SingleNUMANode', message }
     : { type: 'Aligned', status: 'False', reason: 'SeveralNUMANodes', message };
@@ -77,7 +80,7 @@ function describeAssignment(
         type: 'Ready',
         status: 'True',
         reason: 'Prepared',
-        message: `CPUs ${cpus} are reserved for this claim${besides}`,
+        message: `${nameCpus(cpus)} ${verbFor(cpus.size, 'is', 'are')} reserved for this claim${besides}`,
       },
       judgeAlignment(cpus, topology),
       judgeDrifted(health),

@@ -4,6 +4,7 @@ import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { type Advice, adviseOnRequest } from './advice.ts';
 import type { StatusCondition } from './claim-status.ts';
 import type { DecidedContainer } from '../containers/container.ts';
+import { nameCpus } from '../lib/count.ts';
 
 /** A claim that no container has used yet. */
 interface Waiting {
@@ -120,7 +121,7 @@ export class ClaimUsage {
 }
 
 function describeUnused(claim: PreparedClaim, found: Finding): string {
-  const holds = `Claim ${describeClaim(claim)} holds CPUs ${claim.cpus} and no container uses it: `;
+  const holds = `Claim ${describeClaim(claim)} holds ${nameCpus(claim.cpus)} and no container uses it: `;
   return found === 'ClaimNotUsed'
     ? `${holds}name it in the resources.claims of the container that is to have them`
     : `${holds}its pod does not start, or no container of it names the claim in its resources.claims`;

@@ -35,7 +35,7 @@ test('judgeHealth finds every device healthy when nothing is wrong', () => {
 
 test('judgeHealth blames the device of a claim whose CPUs are offline, and only that', () => {
   assert.deepEqual(summarize({ online: parseCpuList('0-2,4-7') }), [
-    'cpudevnuma000 Unhealthy CPUs 3 of claim shop/db are offline',
+    'cpudevnuma000 Unhealthy CPU 3 of claim shop/db is offline',
     'cpudevnuma001 Healthy',
   ]);
 });
@@ -71,7 +71,7 @@ test('judgeHealth blames no device for a container that only names its claim', (
 
 test('judgeHealth knows nothing for sure while containers are not pinned, but what it knows it tells', () => {
   assert.deepEqual(summarize({ notPinning: 'no NRI connection', online: parseCpuList('0-2,4-7') }), [
-    'cpudevnuma000 Unhealthy CPUs 3 of claim shop/db are offline',
+    'cpudevnuma000 Unhealthy CPU 3 of claim shop/db is offline',
     'cpudevnuma001 Unknown no NRI connection',
   ]);
 });

@@ -3,6 +3,7 @@ import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { DecidedContainer } from '../containers/container.ts';
 import type { DriftReport } from '../containers/drift.ts';
+import { nameCpus, verbFor } from '../lib/count.ts';
 
 /** How one device is, as the kubelet is told (k8s.io/kubelet dra-health v1). */
 export interface DeviceHealth {
@@ -46,7 +47,12 @@ function collectFaults({ claims, containers, online, drift }: HealthFacts): Map<
   };
   for (const claim of claims) {
     const offline = claim.cpus.difference(online);
-    if (!offline.isEmpty) blame(claim, `CPUs ${offline} of claim ${describeClaim(claim)} are offline`, offline);
+    if (!offline.isEmpty)
+      blame(
+        claim,
+        `${nameCpus(offline)} of claim ${describeClaim(claim)} ${verbFor(offline.size, 'is', 'are')} offline`,
+        offline,
+      );
   }
   const uidsById = new Map(containers.map(({ facts, claimUids }) => [facts.id, claimUids]));
   for (const { id, container, state, effective, verdict, isStuck } of drift?.drifted ?? []) {

@@ -14,6 +14,8 @@ import { metadataCdiDeviceId } from '../records/device-metadata.ts';
 import { isSafeName } from '../records/safe-name.ts';
 import type { ClaimEvent } from './claim-events.ts';
 import { ReleaseWaiter } from './release-waiter.ts';
+import { quote } from '../lib/quote.ts';
+import { nameCpus } from '../lib/count.ts';
 
 /** A device as the kubelet is told of it (k8s.io/kubelet dra v1, Device). */
 export interface PreparedDevice {
@@ -82,9 +84,6 @@ export interface ClaimServicePorts {
  * (1.37) that is refused asks again only after 60 to 90 s; its call may take 45 s.
  */
 const RELEASE_TIMEOUT_MS = 10_000;
-
-/** What a message shows of a UID that is not one. */
-const UID_SHOWN_MAX = 64;
 
 /** Claims of a call that are worked on at once; between two of them hooks are answered. */
 const CLAIMS_AT_ONCE = 16;
@@ -265,14 +264,14 @@ export class ClaimService {
     if (!isUsableUid(uid)) {
       throw new ClaimError(
         'MalformedClaim',
-        `Cannot prepare claim ${describeClaim(reference)}: invalid UID ${JSON.stringify(uid.slice(0, UID_SHOWN_MAX))}; want ` +
+        `Cannot prepare claim ${describeClaim(reference)}: invalid UID ${quote(uid)}; want ` +
           'letters, digits, dots and dashes',
       );
     }
     if ([namespace, name].every(isSafeName)) return;
     throw new ClaimError(
       'MalformedClaim',
-      `Cannot prepare claim ${JSON.stringify(describeClaim(reference))}: its namespace and name are not names of Kubernetes objects`,
+      `Cannot prepare claim ${quote(describeClaim(reference))}: its namespace and name are not names of Kubernetes objects`,
     );
   }
 
@@ -321,7 +320,7 @@ export class ClaimService {
     if (!this.#ports.usesClaim(claim.uid)) return this.#releaseFiles(prepared);
     throw new ClaimError(
       'Conflict',
-      `Cannot prepare claim ${describeClaim(claim)}: a container still runs on CPUs ${prepared.cpus} of an earlier allocation ` +
+      `Cannot prepare claim ${describeClaim(claim)}: a container still runs on ${nameCpus(prepared.cpus)} of an earlier allocation ` +
         'of it; delete the pod of that container, and the claim is prepared when the container has ended',
     );
   }

@@ -79,7 +79,7 @@ test('parseClaimSpec R4: says what is wrong with a damaged file', () => {
   const cases: [string, string, string][] = [
     ['', 'Damaged', 'not valid JSON (empty)'],
     [good.slice(0, 40), 'Damaged', 'not valid JSON'],
-    ['null', 'Damaged', 'kind is undefined'],
+    ['null', 'Damaged', 'kind is missing'],
     [good.replace('dra.k8s.io/cpu', 'vendor.com/gpu'), 'Damaged', 'kind is "vendor.com/gpu"'],
     [good.replace(`"claim-${uid}"`, '"claim-other"'), 'Damaged', 'no device'],
     [withCpus('2-x'), 'Damaged', 'Cannot read the CPU list "2-x"'],

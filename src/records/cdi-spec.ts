@@ -3,6 +3,7 @@ import type { Assignment, PreparedClaim } from '../claims/prepared-claim.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
 import { CodedError } from '../lib/coded-error.ts';
 import { asList, asObject } from '../lib/json.ts';
+import { quote } from '../lib/quote.ts';
 
 /** CDI kind under which claims appear to the container runtime. */
 const CDI_KIND = 'dra.k8s.io/cpu';
@@ -137,7 +138,7 @@ export function parseClaimSpec(text: string, uid: string): ClaimSpec {
   };
   try {
     const spec = asObject(JSON.parse(text));
-    if (spec.kind !== CDI_KIND) return fail(`its kind is ${JSON.stringify(spec.kind)}, want "${CDI_KIND}"`);
+    if (spec.kind !== CDI_KIND) return fail(`its kind is ${quote(spec.kind)}, want "${CDI_KIND}"`);
     const device = asList(spec.devices)
       .map(asObject)
       .find((item) => item.name === `claim-${uid}`);

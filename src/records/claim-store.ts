@@ -1,4 +1,4 @@
-import { access, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { access, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { CodedError } from '../lib/coded-error.ts';
@@ -15,6 +15,7 @@ import {
 import type { DerivedFile } from './derive-files.ts';
 import type { DerivedFiles } from './derived-files.ts';
 import { hasCode, moveAside, readSignatureOrNone, removeFile, TEMPORARY_SUFFIX, temporaryPath } from './place-file.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 
 /** A longer record is not read. One of 8,192 CPUs in 64 requests has less. */
 export const RECORD_LENGTH_MAX_BYTES = 4 << 20;
@@ -184,7 +185,7 @@ export class ClaimStore {
   async #list(): Promise<string[]> {
     const { directory } = this.#options;
     try {
-      await mkdir(directory, { recursive: true });
+      await makeDirectory(directory);
       return (await readdir(directory)).sort();
     } catch (error) {
       throw await this.#toError('read', directory, error);

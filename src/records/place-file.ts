@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { lstat, mkdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../lib/make-directory.ts';
 
 /** Ending of files being written; the runtime reads only .json and .yaml. */
 export const TEMPORARY_SUFFIX = '.dracpu-tmp';
@@ -35,7 +36,7 @@ export async function moveAside(path: string): Promise<string | undefined> {
  */
 async function makeFolder(path: string, root: string): Promise<void> {
   if (path === root || !path.startsWith(`${root}/`)) {
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path);
     return;
   }
   const isFolder = await lstat(path).then(

@@ -1,4 +1,4 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ledger } from '../claims/ledger.ts';
 import { errorText, type Log } from '../lib/log.ts';
@@ -8,6 +8,7 @@ import type { ClaimRecord } from './claim-record.ts';
 import { type ClaimStore, type DamagedFile, RECORD_LENGTH_MAX_BYTES } from './claim-store.ts';
 import { moveAside, TEMPORARY_SUFFIX } from './place-file.ts';
 import { isSafeName } from './safe-name.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 
 /** What a start needs to know of claims. */
 export interface RecoveryOptions {
@@ -59,7 +60,7 @@ async function readSpecs(
 ): Promise<{ records: ClaimRecord[]; damaged: DamagedFile[] }> {
   const records: ClaimRecord[] = [];
   const damaged: DamagedFile[] = [];
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   for (const fileName of (await readdir(directory)).sort()) {
     const path = join(directory, fileName);
     if (isTemporary(fileName)) await unlink(path).catch(() => undefined);
