@@ -25,6 +25,7 @@ const rooms = {
   containers: ['lib', 'cpuset', 'topology', 'devices', 'claims', 'records', 'prepare', 'nri', 'cgroup'],
   ttrpc: ['lib', 'gen'],
   nri: ['lib', 'gen', 'cpuset', 'ttrpc'],
+  logging: ['lib'],
   sockets: ['lib'],
   kubelet: ['lib', 'gen', 'sockets'],
   handover: ['lib', 'gen', 'sockets', 'kubelet/claim-handler'],
@@ -49,6 +50,7 @@ const rooms = {
     'containers',
     'ttrpc',
     'nri',
+    'logging',
     'sockets',
     'kubelet',
     'handover',
@@ -63,6 +65,7 @@ const rooms = {
   ],
   cli: [
     'lib',
+    'logging',
     'daemon',
     'config',
     'metrics',

@@ -4,7 +4,7 @@ import { describeConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { type ParsedCommand, parseConfig } from '../config/parse-config.ts';
 import { type Daemon, startDaemon } from '../daemon/daemon.ts';
-import { createLogger } from '../daemon/logger.ts';
+import { createLogger } from '../logging/logger.ts';
 import type { DaemonOptions } from '../daemon/parts.ts';
 import { errorText } from '../lib/log.ts';
 import { commit, describeVersion, version } from '../lib/version.ts';

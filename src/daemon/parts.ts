@@ -27,7 +27,7 @@ import type { Foundation } from './foundation.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { createHttpRoutes, type HttpSources } from '../http/http-routes.ts';
 import { HttpServer } from '../http/http-server.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import type { RuntimeInfo } from '../nri/index.ts';
 import { Pinning } from '../containers/pinning.ts';
 import { taintFor } from '../preflight/finding.ts';

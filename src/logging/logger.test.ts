@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { formatLogText } from './log-text.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
 
@@ -26,7 +27,14 @@ const textCases: { title: string; fields: Record<string, unknown>; want: string 
 
 for (const { title, fields, want } of textCases) {
   test(`formatLogText writes ${title}`, () => {
-    const line = formatLogText({ level: 'info', module: 'driver', message: 'claim prepared', fields, time: noon }, 17);
+    const line = formatLogText({
+      level: 'info',
+      module: 'driver',
+      message: 'claim prepared',
+      fields,
+      time: noon,
+      pid: 17,
+    });
     assert.equal(line, `I1104 12:03:04.005000      17 driver] "claim prepared"${want}\n`);
   });
 }
@@ -37,7 +45,14 @@ test('formatLogText survives a value that cannot be printed', () => {
       throw new Error('no such thing');
     },
   };
-  const line = formatLogText({ level: 'error', module: 'nri', message: 'lost', fields: { broken }, time: noon }, 1);
+  const line = formatLogText({
+    level: 'error',
+    module: 'nri',
+    message: 'lost',
+    fields: { broken },
+    time: noon,
+    pid: 1,
+  });
   assert.match(line, /^E1104 .* nri\] "lost" broken="unprintable: no such thing"\n$/);
 });
 
@@ -146,3 +161,28 @@ test('createLogger writes JSON without fields, and fields JSON cannot hold', () 
     ['started', 'odd'],
   );
 });
+
+for (const format of ['text', 'json'] as const) {
+  test(`createLogger (${format}) bounds what one event costs, however long its message and fields are`, () => {
+    const { logger, lines } = collectLines({ format, verbosity: 0 });
+    const long = 'x'.repeat(1 << 20);
+    logger.forModule('driver').error(long, { text: long, error: new Error(long), list: [long], count: 1 });
+    const [line = ''] = lines;
+    assert.ok(line.length < 20_000, `${line.length} characters`);
+    assert.equal(line.match(/\.\.\. \(1048576 characters\)/g)?.length, 3);
+  });
+
+  test(`createLogger (${format}) writes every event as one line`, () => {
+    const { logger, lines } = collectLines({ format, verbosity: 4 });
+    const log = logger.forModule('driver');
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.string(), fc.anything()), (message, fields) => {
+        log.debug(message, fields);
+        const line = lines.pop() ?? '';
+        assert.equal(line.indexOf('\n'), line.length - 1);
+        assert.equal(lines.length, 0);
+        if (format === 'json') JSON.parse(line);
+      }),
+    );
+  });
+}
