@@ -1,3 +1,4 @@
+import { CodedError } from '../src/lib/coded-error.ts';
 import type { CpuSet } from '../src/cpuset/cpu-set.ts';
 import type { FaultRule } from './apiserver/http/faults.ts';
 import type { EmbeddedNode } from './embedded-node.ts';
@@ -45,9 +46,8 @@ export interface DriverState {
 }
 
 /** A command that names something that is not there. */
-class NodeCommandError extends Error {
+class NodeCommandError extends CodedError<'NotFound'> {
   override readonly name = 'NodeCommandError';
-  readonly code = 'NotFound';
 }
 
 async function reportContainer(node: EmbeddedNode, container: ContainerStatus): Promise<ContainerReport> {
@@ -63,7 +63,7 @@ async function killContainer(node: EmbeddedNode, pod: string, name: string): Pro
   const all = await node.runtime.listContainers();
   const found = all.find((each) => each.podName === pod && each.name === name && each.state === 'running');
   if (!found) {
-    throw new NodeCommandError(`Cannot kill container "${name}" of pod "${pod}": no such container runs`);
+    throw new NodeCommandError('NotFound', `Cannot kill container "${name}" of pod "${pod}": no such container runs`);
   }
   await node.runtime.stopContainer(found.id, 0);
 }

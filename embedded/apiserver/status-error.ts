@@ -1,3 +1,4 @@
+import { CodedError } from '../../src/lib/coded-error.ts';
 import type { StatusCause } from '../../src/resource-api/validate/causes.ts';
 
 /** The object that a request spoke of (metav1 StatusDetails). */
@@ -53,15 +54,12 @@ export interface ObjectName {
 }
 
 /** A request that the API server refuses; `status` is what goes over the wire. */
-export class StatusError extends Error {
+export class StatusError extends CodedError<StatusReason> {
   override readonly name = 'StatusError';
-  /** The reason, for comparing. */
-  readonly code: StatusReason;
   readonly status: Status;
 
   constructor(reason: StatusReason, message: string, details?: StatusDetails) {
-    super(message);
-    this.code = reason;
+    super(reason, message);
     this.status = {
       kind: 'Status',
       apiVersion: 'v1',

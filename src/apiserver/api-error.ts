@@ -1,3 +1,4 @@
+import { CodedError } from '../lib/coded-error.ts';
 import { shorten } from '../lib/shorten.ts';
 import { type ApiErrorCause, type ApiStatus, parseStatus, readStatus } from './api-status.ts';
 
@@ -11,23 +12,20 @@ export interface ApiErrorDetails {
   readonly cause?: unknown;
 }
 
-/** A request that the API server refused, or that did not reach it. */
-export class ApiError extends Error {
+/**
+ * A request that the API server refused, or that did not reach it. The code is the server's reason (metav1 StatusReason:
+ * NotFound, Conflict, Invalid, Expired, Forbidden, ...), `NotServed` where it is not an object that is absent but the whole
+ * resource, `Unreachable`, `Timeout` or `MalformedAnswer` when no answer came that can be believed, or `InvalidName` when
+ * nothing was sent because no object has such a name.
+ */
+export class ApiError extends CodedError<string> {
   override readonly name = 'ApiError';
-
-  /**
-   * The server's reason (metav1 StatusReason: NotFound, Conflict, Invalid, Expired, Forbidden, ...), `NotServed` where it
-   * is not an object that is absent but the whole resource, `Unreachable`, `Timeout` or `MalformedAnswer` when no answer came
-   * that can be believed, or `InvalidName` when nothing was sent because no object has such a name.
-   */
-  readonly code: string;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly causes: readonly ApiErrorCause[];
 
   constructor(code: string, message: string, details: ApiErrorDetails = {}) {
-    super(message, { cause: details.cause });
-    this.code = code;
+    super(code, message, { cause: details.cause });
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
     this.causes = details.causes ?? [];

@@ -1,3 +1,4 @@
+import { CodedError } from '../lib/coded-error.ts';
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { tryParseCpuList } from '../cpuset/parse.ts';
 import { isWithin } from '../lib/json.ts';
@@ -27,9 +28,8 @@ export interface CpuParameters {
 }
 
 /** Opaque parameters that make no sense. The message names the key, the value and what is allowed. */
-export class OpaqueParametersError extends Error {
+export class OpaqueParametersError extends CodedError<'InvalidParameters'> {
   override readonly name = 'OpaqueParametersError';
-  readonly code = 'InvalidParameters';
 }
 
 /** The one version of the parameters (the reference's). */
@@ -151,7 +151,7 @@ export function dropChoosing(parameters: CpuParameters): CpuParameters {
 }
 
 function fail(message: string): never {
-  throw new OpaqueParametersError(message);
+  throw new OpaqueParametersError('InvalidParameters', message);
 }
 
 function readObject(value: unknown, path: string, known: readonly string[]): Readonly<Record<string, unknown>> {

@@ -1,3 +1,4 @@
+import { CodedError } from '../lib/coded-error.ts';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -55,9 +56,8 @@ function parseCountArgument(text: string): number {
 }
 
 /** A file that cannot be planned with. */
-class PlanFileError extends Error {
+class PlanFileError extends CodedError<'UnreadableFile'> {
   override readonly name = 'PlanFileError';
-  readonly code = 'UnreadableFile';
 }
 
 function readJson(path: string): unknown {
@@ -65,7 +65,8 @@ function readJson(path: string): unknown {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new PlanFileError(`Cannot plan: ${quote(path)} is no readable JSON file (${why})`, { cause });
+    const message = `Cannot plan: ${quote(path)} is not a readable JSON file (${why})`;
+    throw new PlanFileError('UnreadableFile', message, { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { CodedError } from '../lib/coded-error.ts';
 /** What is wrong with the command line, the environment or the configuration file. */
 export type ConfigErrorCode =
   | 'UnknownFlag'
@@ -23,16 +24,12 @@ export interface ConfigProblem {
  * A command line, environment or configuration file that the daemon cannot start with (exit code 2). All problems that were
  * found are told at once, a line each, so that a file is put right in one go and not in one restart a mistake.
  */
-export class ConfigError extends Error {
+export class ConfigError extends CodedError<ConfigErrorCode> {
   override readonly name = 'ConfigError';
-
-  /** The code of the first problem. */
-  readonly code: ConfigErrorCode;
   readonly problems: readonly ConfigProblem[];
 
   constructor(problems: readonly [ConfigProblem, ...ConfigProblem[]], cause?: unknown) {
-    super(problems.map((problem) => problem.message).join('\n'), { cause });
-    this.code = problems[0].code;
+    super(problems[0].code, problems.map((problem) => problem.message).join('\n'), { cause });
     this.problems = problems;
   }
 }

@@ -1,11 +1,11 @@
+import { CodedError } from '../lib/coded-error.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { countOf, verbFor } from '../lib/count.ts';
 
 /** The machine cannot be made into devices as configured. */
-export class DeviceError extends Error {
+export class DeviceError extends CodedError<'SharedPoolTooLarge'> {
   override readonly name = 'DeviceError';
-  readonly code = 'SharedPoolTooLarge';
 }
 
 /**
@@ -32,6 +32,7 @@ export function keepForSharedPool(topology: CpuTopology, unavailable: CpuSet, cp
   }
   if (kept.size >= cpusMin && kept.size < allocatable.size) return kept;
   throw new DeviceError(
+    'SharedPoolTooLarge',
     `Cannot keep ${countOf(cpusMin, 'CPU')} for containers without a claim (sharedPoolMinCPUs): ${countOf(allocatable.size, 'CPU')} ${verbFor(allocatable.size, 'is', 'are')} left ` +
       `(${allocatable.isEmpty ? 'none' : allocatable}), and claims must be left a core; lower sharedPoolMinCPUs or reservedCPUs`,
   );

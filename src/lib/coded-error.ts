@@ -1,4 +1,6 @@
-/** An expected failure: `code` says which one it is, and the message is complete for whoever reads it. */
+/**
+ * The base of every expected failure: `code` says which one it is, for programs, and the message is complete for its reader.
+ */
 export abstract class CodedError<Code extends string | number> extends Error {
   readonly code: Code;
 

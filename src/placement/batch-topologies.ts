@@ -1,12 +1,12 @@
+import { CodedError } from '../lib/coded-error.ts';
 import { CPU_ID_MAX, CpuSet } from '../cpuset/cpu-set.ts';
 import type { CoreType, Cpu, CpuTopology } from '../topology/topology.ts';
 import { quote } from '../lib/quote.ts';
 import { countOf, verbFor } from '../lib/count.ts';
 
 /** A topologies file that cannot be used. The message names the machine and the CPU. */
-export class BatchTopologiesError extends Error {
+export class BatchTopologiesError extends CodedError<'InvalidTopologies'> {
   override readonly name = 'BatchTopologiesError';
-  readonly code = 'InvalidTopologies';
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -118,7 +118,7 @@ function assembleTopology(given: readonly Cpu[]): CpuTopology {
  */
 function parseMachine(name: string, machine: unknown): CpuTopology {
   const fail = (why: string): never => {
-    throw new BatchTopologiesError(`Cannot read topology ${quote(name)}: ${why}`);
+    throw new BatchTopologiesError('InvalidTopologies', `Cannot read topology ${quote(name)}: ${why}`);
   };
   const rows = isFields(machine) ? machine['cpus'] : undefined;
   if (!Array.isArray(rows) || rows.length === 0) return fail('it has no "cpus"; want a list of one CPU or more');
@@ -136,6 +136,10 @@ function parseMachine(name: string, machine: unknown): CpuTopology {
  * @throws BatchTopologiesError naming the machine and the entry that is wrong.
  */
 export function parseBatchTopologies(json: unknown): Map<string, CpuTopology> {
-  if (!isFields(json)) throw new BatchTopologiesError('Cannot read the topologies: want an object of machines by name');
+  if (!isFields(json))
+    throw new BatchTopologiesError(
+      'InvalidTopologies',
+      'Cannot read the topologies: want an object of machines by name',
+    );
   return new Map(Object.entries(json).map(([name, machine]) => [name, parseMachine(name, machine)]));
 }

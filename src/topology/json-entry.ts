@@ -1,11 +1,11 @@
+import { CodedError } from '../lib/coded-error.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
 import { quote } from '../lib/quote.ts';
 
 /** A JSON value that is no topology. The message names the entry that is wrong. */
-export class TopologyJsonError extends Error {
+export class TopologyJsonError extends CodedError<'InvalidTopology'> {
   override readonly name = 'TopologyJsonError';
-  readonly code = 'InvalidTopology';
 }
 
 /** Values longer than this are cut in messages: a list of CPUs fills many screens. */
@@ -19,7 +19,10 @@ export class JsonEntry {
   constructor(value: unknown, place: string) {
     this.#place = place;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new TopologyJsonError(`Cannot read the topology: ${place} is ${quote(value)}; want an object`);
+      throw new TopologyJsonError(
+        'InvalidTopology',
+        `Cannot read the topology: ${place} is ${quote(value)}; want an object`,
+      );
     }
     this.#fields = value as Readonly<Record<string, unknown>>;
   }
@@ -27,7 +30,10 @@ export class JsonEntry {
   fail(key: string, want: string): never {
     const text = quote(this.#fields[key], 'absent');
     const value = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}...` : text;
-    throw new TopologyJsonError(`Cannot read the topology: "${key}" of ${this.#place} is ${value}; want ${want}`);
+    throw new TopologyJsonError(
+      'InvalidTopology',
+      `Cannot read the topology: "${key}" of ${this.#place} is ${value}; want ${want}`,
+    );
   }
 
   /** A number from 0, or undefined where the key is absent. */

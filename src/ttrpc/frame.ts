@@ -1,3 +1,4 @@
+import { CodedError } from '../lib/coded-error.ts';
 import { ByteQueue } from '../lib/byte-queue.ts';
 
 /** Bytes before the payload of each frame: length, stream id, type, flags (ttrpc PROTOCOL.md, 1.2). */
@@ -33,10 +34,8 @@ export interface OversizedFrame {
 }
 
 /** Bytes that are no frames: the connection cannot be read any further. */
-export class FrameError extends Error {
+export class FrameError extends CodedError<'BadHeader'> {
   override readonly name = 'FrameError';
-
-  readonly code = 'BadHeader';
 }
 
 /** A frame's bytes. The payload must be within PAYLOAD_BYTES_MAX. */
@@ -62,6 +61,7 @@ function parseHeader(bytes: Uint8Array): Header {
   const lengthBytes = view.getUint32(0);
   if (lengthBytes > SKIPPABLE_BYTES_MAX) {
     throw new FrameError(
+      'BadHeader',
       `Cannot read the ttrpc frame header ${Buffer.from(bytes).toString('hex')}: it announces ${lengthBytes} bytes, ` +
         `want at most ${PAYLOAD_BYTES_MAX}; the peer does not speak ttrpc`,
     );

@@ -1,3 +1,4 @@
+import { CodedError } from '../../lib/coded-error.ts';
 import { gzipSync } from 'node:zlib';
 import { quote } from '../../lib/quote.ts';
 
@@ -17,15 +18,17 @@ const FILE_MODE = 0o600;
 const MS_PER_S = 1_000;
 
 /** A name that no ustar header can hold. */
-class ArchiveError extends Error {
+class ArchiveError extends CodedError<'NameTooLong'> {
   override readonly name = 'ArchiveError';
-  readonly code = 'NameTooLong';
 }
 
 function createHeader(name: string, sizeBytes: number, modifiedSeconds: number): Buffer {
   const header = Buffer.alloc(BLOCK_BYTES);
   if (header.write(name) > NAME_LENGTH_MAX_BYTES) {
-    throw new ArchiveError(`Cannot archive ${quote(name)}: a name may have ${NAME_LENGTH_MAX_BYTES} bytes`);
+    throw new ArchiveError(
+      'NameTooLong',
+      `Cannot archive ${quote(name)}: a name may have ${NAME_LENGTH_MAX_BYTES} bytes`,
+    );
   }
   // Numbers are octal text of seven or eleven digits, ended by a NUL.
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0');
