@@ -10,6 +10,7 @@ import { describeConfigSchema } from '../src/config/json-schema.ts';
 import { optionRows } from '../src/config/options.ts';
 import { describeMetrics } from '../src/metrics/describe-metrics.ts';
 import { type ChartFiles, completeValuesSchema, describeValues } from './chart-schema/chart-values.ts';
+import { drawReadmePicture } from './readme-picture.ts';
 import { describeOpaqueParameters, formatDeviceSections } from './reference-devices.ts';
 
 const CHART = 'deployment/helm/dra-driver-cpu';
@@ -131,6 +132,7 @@ export function generateReference(readText: (path: string) => string): ReadonlyM
     ['docs/reference/driverconfig.schema.json', formatJson(describeConfigSchema())],
     [`${CHART}/values.schema.json`, formatJson(completeValuesSchema(chart))],
     ['docs/reference/opaque-parameters.schema.json', formatJson(describeParametersSchema())],
+    ['docs/images/before-after.svg', drawReadmePicture()],
     ...pages,
   ]);
 }
