@@ -36,14 +36,14 @@ function publishedDevices(story: Story): string[] {
 /** Once the API server is well, the node's devices are published, and readiness does not say so before they are. */
 async function checkSlices(story: Story): Promise<void> {
   const wanted = Array.from({ length: MACHINE.nodes }, (_, node) => `cpudevnuma00${node}`).join();
-  const endMs = performance.now() + SLICES_TIMEOUT_MS;
+  const endMs = story.world.clock.nowMs + SLICES_TIMEOUT_MS;
   let isGreen = false;
   for (;;) {
     const isPublished = publishedDevices(story).join() === wanted;
     const { status, body } = await get(story.world.port, '/readyz');
     isGreen = status === 200 || body.includes('[+]slices-published');
     if (isPublished && isGreen) return;
-    if (performance.now() > endMs) break;
+    if (story.world.clock.nowMs > endMs) break;
     await sleep(POLL_MS);
   }
   story.report(

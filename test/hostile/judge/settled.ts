@@ -115,11 +115,11 @@ export async function settle(story: Story): Promise<void> {
   if (!checkRunning(story)) return;
   if (!(await story.world.waitForPinning())) return story.report('I6', 'the driver does not come back to the runtime');
   await probe(story);
-  const endMs = performance.now() + SETTLE_TIMEOUT_MS;
+  const endMs = story.world.clock.nowMs + SETTLE_TIMEOUT_MS;
   for (;;) {
     const complaints = findComplaints(story);
     if (complaints.length === 0) return story.note('settled');
-    if (performance.now() > endMs) {
+    if (story.world.clock.nowMs > endMs) {
       for (const { invariant, what } of complaints) story.report(invariant, what);
       return;
     }

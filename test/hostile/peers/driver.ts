@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { waitedMs } from './fair-clock.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../bin/dracpu', import.meta.url));
 
@@ -90,15 +91,14 @@ export class DriverProcess {
     return this.ending;
   }
 
-  /** What the kernel says of the process (proc_pid_status(5), Documentation/scheduler/sched-stats.rst). */
+  /** What the kernel says of the process (proc_pid_status(5)). */
   get usage(): ProcessUsage {
     const status = readOrEmpty(`/proc/${this.pid}/status`);
     const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
-    const [, waitedNs = '0'] = readOrEmpty(`/proc/${this.pid}/schedstat`).split(' ');
     return {
       residentBytes: kib('VmRSS') * 1024,
       residentMaxBytes: kib('VmHWM') * 1024,
-      waitedMs: Number(waitedNs) / 1e6,
+      waitedMs: waitedMs(this.pid),
     };
   }
 }

@@ -7,6 +7,7 @@ import { DRAPluginDefinition as DraV1beta1 } from '../../../src/gen/kubelet/dra-
 import { RegistrationDefinition } from '../../../src/gen/kubelet/pluginregistration-v1.ts';
 import { callUnary } from '../../../src/lib/grpc-call.ts';
 import { toGrpcMethods } from '../../../src/lib/grpc-methods.ts';
+import type { FairClock } from './fair-clock.ts';
 
 const REGISTRATION = toGrpcMethods(RegistrationDefinition);
 const VERSIONS = { v1: toGrpcMethods(DraV1), v1beta1: toGrpcMethods(DraV1beta1) } as const;
@@ -48,11 +49,13 @@ function errorOf(error: unknown): ClaimAnswer {
 /** A kubelet of the suite's own: finds drivers by their registration sockets and calls the one that came last. */
 export class HostileKubelet {
   readonly #registry: string;
+  readonly #clock: FairClock;
   readonly #clients = new Map<string, Client>();
   readonly #known = new Set<string>();
   #endpoint: string | undefined;
 
-  constructor(kubeletRoot: string) {
+  constructor(kubeletRoot: string, clock: FairClock) {
+    this.#clock = clock;
     this.#registry = join(kubeletRoot, 'plugins_registry');
   }
 
@@ -63,8 +66,8 @@ export class HostileKubelet {
 
   /** Waits for a registration socket that is new, and registers the driver behind it. False when none came in time. */
   async waitForDriver(timeoutMs: number): Promise<boolean> {
-    const endMs = performance.now() + timeoutMs;
-    while (performance.now() < endMs) {
+    const endMs = this.#clock.nowMs + timeoutMs;
+    while (this.#clock.nowMs < endMs) {
       for (const path of this.#newSockets()) {
         if (await this.#register(path)) return true;
       }

@@ -13,11 +13,15 @@ import { MUX_CONNECTIONS, Mux } from '../../../src/nri/mux.ts';
 import { createServiceClient, type ServiceClient, TtrpcClient } from '../../../src/ttrpc/client.ts';
 import { implementService, TtrpcServer } from '../../../src/ttrpc/server.ts';
 import { TtrpcError } from '../../../src/ttrpc/status.ts';
+import type { FairClock } from './fair-clock.ts';
 import { NRI_GENERATIONS, type NriGeneration } from './runtime-container.ts';
 
 /** How long the runtime waits for an answer before it hangs up, in milliseconds (NRI's default). */
 const HOOK_PATIENCE_MS = 2_000;
 const REGISTRATION_PATIENCE_MS = 5_000;
+/** Whatever the machine does, no call takes longer. */
+const HANG_TIMEOUT_MS = 20_000;
+const PATIENCE_CHECK_MS = 50;
 
 /** Largest part of a state that goes into one Synchronize message; ttrpc takes 4 MiB. */
 const STATE_BYTES_MAX = 3 * 1024 * 1024;
@@ -41,12 +45,15 @@ export type PlainEvent = keyof typeof EVENT_CALLS;
 export interface HookTiming {
   readonly hook: string;
   readonly durationMs: number;
+  /** The same without the time in which the machine let the driver or the suite wait. */
+  readonly fairMs: number;
   readonly outcome: 'answered' | 'refused' | 'late' | 'lost';
 }
 
 /** What the connection needs of the runtime. */
 export interface PluginHost {
   readonly nri: NriGeneration;
+  readonly clock: FairClock;
   update(updates: readonly ContainerUpdate[]): Promise<ContainerUpdate[]>;
   onTiming(timing: HookTiming): void;
   onClosed(): void;
@@ -172,17 +179,29 @@ export class RuntimePlugin {
   }
 
   async #timed<T>(hook: string, call: (options: { timeoutMs: number }) => Promise<T>): Promise<T> {
-    const startMs = performance.now();
-    const note = (outcome: HookTiming['outcome']) =>
-      this.#host.onTiming({ hook, durationMs: performance.now() - startMs, outcome });
+    const { clock } = this.#host;
+    const startMs = clock.nowMs;
+    const measure = clock.measure();
+    let isNoted = false;
+    const note = (outcome: HookTiming['outcome']) => {
+      if (!isNoted) this.#host.onTiming({ hook, ...measure(), outcome });
+      isNoted = true;
+    };
+    const watch = setInterval(() => {
+      if (clock.nowMs - startMs <= HOOK_PATIENCE_MS) return;
+      note('late');
+      this.close();
+    }, PATIENCE_CHECK_MS);
     try {
-      const answer = await call({ timeoutMs: HOOK_PATIENCE_MS });
+      const answer = await call({ timeoutMs: HANG_TIMEOUT_MS });
       note('answered');
       return answer;
     } catch (error) {
-      const code = error instanceof TtrpcError ? error.code : 'Unknown';
-      note(code === 'DeadlineExceeded' ? 'late' : code === 'ConnectionClosed' ? 'lost' : 'refused');
+      const isLost = error instanceof TtrpcError && error.code === 'ConnectionClosed';
+      note(isLost ? 'lost' : 'refused');
       throw error;
+    } finally {
+      clearInterval(watch);
     }
   }
 

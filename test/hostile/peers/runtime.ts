@@ -6,6 +6,7 @@ import { type ContainerUpdate, Event } from '../../../src/gen/nri.ts';
 import { TtrpcError } from '../../../src/ttrpc/status.ts';
 import type { Dice } from '../dice.ts';
 import { resolveCdiDevices } from './cdi-devices.ts';
+import type { FairClock } from './fair-clock.ts';
 import type { HostCgroups } from './host-cgroups.ts';
 import {
   containerMessage,
@@ -35,6 +36,7 @@ export interface RuntimeOptions {
   readonly nri: NriGeneration;
   readonly cgroups: HostCgroups;
   readonly dice: Dice;
+  readonly clock: FairClock;
   /** CPUs of some containers were told, or a container came. */
   readonly onTold: (cause: string) => void;
 }
@@ -279,6 +281,7 @@ export class HostileRuntime {
     if (!this.#server) return void socket.destroy();
     const plugin: RuntimePlugin = new RuntimePlugin(socket, {
       nri: this.#options.nri,
+      clock: this.#options.clock,
       update: (updates) => this.#updateLater(updates),
       onTiming: (timing) => this.timings.push(timing),
       onClosed: () => {

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { addContainer, endContainer, tryRun } from '../story/container-calls.ts';
@@ -27,35 +26,21 @@ export interface SiegeFigures {
 const MIB = 1024 * 1024;
 const MEMORY_INTERVAL_MS = 20;
 
-/** How long this process's own thread was ready to run and had no CPU, in milliseconds (Linux, sched-stats.rst). */
-function ownWaitMs(): number {
-  try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
-  } catch {
-    return 0;
-  }
-}
-
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
 /** Creates and removes containers until told to end, and notes how long each hook took. */
 async function runContainers(story: Story, isOver: () => boolean): Promise<number[]> {
-  const { runtime, driver } = story.world;
+  const { runtime } = story.world;
   const durations: number[] = [];
   while (!isOver()) {
     const pod = makePod(story);
     const from = runtime.timings.length;
-    const waitedMs = driver.usage.waitedMs + ownWaitMs();
     const container = addContainer(pod);
     await tryRun(story, pod, container);
     await endContainer(story, container);
-    const contendedMs = driver.usage.waitedMs + ownWaitMs() - waitedMs;
-    const hooks = runtime.timings.slice(from).map(({ durationMs }) => durationMs);
-    // Which of the hooks waited is not known: the longest one did.
-    const longest = Math.max(...hooks);
-    durations.push(...hooks.map((duration) => (duration === longest ? Math.max(0, duration - contendedMs) : duration)));
+    durations.push(...runtime.timings.slice(from).map(({ fairMs }) => fairMs));
     story.notes.length = 0;
     await sleep(1);
   }

@@ -84,10 +84,10 @@ const goneAtShortage: Step = {
     const pod = makePod(story);
     const claim = makeClaim(story, { pods: [pod], requests: [{ ...whole()[0]!, cpus: Math.max(1, size - 1) }] });
     if (!claim) return;
-    const startMs = performance.now();
+    const startMs = story.world.clock.nowMs;
     // Released for the new claim, or at the latest by the kubelet.
     const answer = await prepareClaim(story, claim);
-    const durationMs = performance.now() - startMs;
+    const durationMs = story.world.clock.nowMs - startMs;
     if (answer?.ok !== true)
       story.report(
         'I5',

@@ -33,10 +33,17 @@ const siege: Step = {
     const clients = new HttpSiege(port, options);
     await sleep(30);
     const pod = makePod(story);
-    const probes = Promise.all([get(port, '/livez', PROBE_TIMEOUT_MS), get(port, '/healthz', PROBE_TIMEOUT_MS)]);
+    const { clock } = story.world;
+    const startMs = clock.nowMs;
+    const probes = Promise.all(
+      ['/livez', '/healthz'].map(async (path) => {
+        const { status } = await get(port, path);
+        return { status, durationMs: clock.nowMs - startMs };
+      }),
+    );
     for (let count = 0; count < 3; count += 1) await runContainer(story, pod, addContainer(pod));
     for (const { status, durationMs } of await probes) {
-      if (status !== 200)
+      if (status !== 200 || durationMs > PROBE_TIMEOUT_MS)
         story.report(
           'I6',
           `a probe under a siege (${options.kind}) was answered ${status} after ${Math.round(durationMs)} ms`,

@@ -52,8 +52,8 @@ const unlisted: Step = {
     runtime.disconnect();
     story.note(`${story.describe(running)} is created while the driver synchronizes`);
     if (!(await story.world.waitForPinning())) return;
-    const endMs = performance.now() + CONFINE_TIMEOUT_MS;
-    while (running.told === '' && performance.now() < endMs) await sleep(20);
+    const endMs = story.world.clock.nowMs + CONFINE_TIMEOUT_MS;
+    while (running.told === '' && story.world.clock.nowMs < endMs) await sleep(20);
     if (running.told === '')
       story.report(
         'I2',

@@ -58,7 +58,7 @@ export async function runContainer(
   pod: PodTruth,
   container: ContainerTruth,
 ): Promise<RuntimeContainer | undefined> {
-  const endMs = performance.now() + PATIENCE_MS;
+  const endMs = story.world.clock.nowMs + PATIENCE_MS;
   const isPinned = story.world.runtime.isPinned;
   const isOwn = isRightful(pod, container);
   for (;;) {
@@ -69,7 +69,7 @@ export async function runContainer(
       return creation.container;
     }
     if (!isOwn || !story.world.driver.isRunning) return undefined;
-    if (performance.now() > endMs) {
+    if (story.world.clock.nowMs > endMs) {
       const why = creation.kind === 'refused' ? creation.reason.slice(0, 300) : creation.kind;
       story.report(
         'I5',

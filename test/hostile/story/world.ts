@@ -8,6 +8,7 @@ import type { Dice } from '../dice.ts';
 import { HostileApiServer } from '../peers/api-server.ts';
 import { Bystanders, type NodePlaces } from '../peers/bystanders.ts';
 import { DriverProcess } from '../peers/driver.ts';
+import { FairClock } from '../peers/fair-clock.ts';
 import { HostCgroups } from '../peers/host-cgroups.ts';
 import { HostileKubelet } from '../peers/kubelet.ts';
 import { allCpus, writeMachine } from '../peers/machine-files.ts';
@@ -66,6 +67,8 @@ export class World {
   readonly bystanders: Bystanders;
   /** Where the driver that was started last serves HTTP. */
   port: number;
+  /** Stands still while the machine lets a driver or the suite wait. */
+  readonly clock = new FairClock(() => this.drivers.filter(({ isRunning }) => isRunning).map(({ pid }) => pid));
   /** Every driver that was started, the last one last. */
   readonly drivers: DriverProcess[] = [];
 
@@ -87,10 +90,18 @@ export class World {
     this.logPath = join(places.hostRoot, 'driver.log');
     this.bystanders = new Bystanders(places);
     this.cgroups = new HostCgroups(places.hostRoot, { all: allCpus(MACHINE), pods: settings.podCpus });
-    this.kubelet = new HostileKubelet(places.kubeletRoot);
+    this.kubelet = new HostileKubelet(places.kubeletRoot, this.clock);
     const { nri } = settings;
     const { nriSocket: socketPath, cdiDirectory } = places;
-    this.runtime = new HostileRuntime({ socketPath, cdiDirectory, nri, cgroups: this.cgroups, dice, onTold });
+    this.runtime = new HostileRuntime({
+      socketPath,
+      cdiDirectory,
+      nri,
+      cgroups: this.cgroups,
+      dice,
+      clock: this.clock,
+      onTold,
+    });
   }
 
   /** Makes the node and starts everything on it but the driver. `onTold` is called after the runtime was told CPUs. */
@@ -157,14 +168,14 @@ export class World {
 
   /** Waits until the driver that was started last serves the kubelet and the runtime. False when it does not in time. */
   async waitForDriver(timeoutMs = START_TIMEOUT_MS): Promise<boolean> {
-    const endMs = performance.now() + timeoutMs;
-    return (await this.kubelet.waitForDriver(timeoutMs)) && (await this.waitForPinning(endMs - performance.now()));
+    const endMs = this.clock.nowMs + timeoutMs;
+    return (await this.kubelet.waitForDriver(timeoutMs)) && (await this.waitForPinning(endMs - this.clock.nowMs));
   }
 
   /** Waits until the driver gets the runtime's events. */
   async waitForPinning(timeoutMs = START_TIMEOUT_MS): Promise<boolean> {
-    const endMs = performance.now() + timeoutMs;
-    while (performance.now() < endMs) {
+    const endMs = this.clock.nowMs + timeoutMs;
+    while (this.clock.nowMs < endMs) {
       if (this.runtime.isPinned) return true;
       await sleep(POLL_MS);
     }
@@ -180,6 +191,7 @@ export class World {
   async destroy(): Promise<void> {
     await Promise.all(this.drivers.filter(({ isRunning }) => isRunning).map((driver) => driver.kill()));
     this.kubelet.stop();
+    this.clock.stop();
     await this.runtime.stop();
     await this.api.stop();
     rmSync(this.places.root, { recursive: true, force: true });
