@@ -1,4 +1,7 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { recordFolders } from '../judge/records.ts';
 import { settle } from '../judge/settled.ts';
 import { prepareClaim, takeAnswer, unprepareClaim } from '../story/claim-calls.ts';
 import { addContainer, endPod, runContainer } from '../story/container-calls.ts';
@@ -121,5 +124,37 @@ const runsOn: Step = {
   },
 };
 
+const adoptedWhilePrepared: Step = {
+  name: 'a claim is adopted from its container while it is prepared',
+  weight: 2,
+  run: async (story, dice) => {
+    const claim = dice.pick(story.prepared.filter((one) => one.isInApi && story.usersOf(one).length > 0));
+    if (!claim) return;
+    await story.world.driver.kill();
+    const [folder] = recordFolders(story.world.pluginDirectory);
+    if (folder !== undefined) rmSync(join(folder, `${claim.uid}.json`), { force: true });
+    if (dice.chance(0.7)) emptyCdiDirectory(story);
+    story.note(`the record of ${claim.uid} is gone, and the API server slow`);
+    story.world.api.fail([{ target: 'claims', kind: dice.oneOf(['slow', 'drip', 'unavailable']) }]);
+    story.world.spawnDriver();
+    await story.world.kubelet.waitForDriver(20_000);
+    const calls = Array.from({ length: dice.between(1, 3) }, () => story.world.kubelet.prepare([claim]));
+    const other = makeClaim(story, { pods: [makePod(story)] });
+    const beside = other && prepareClaim(story, other);
+    await sleep(dice.between(50, 300));
+    story.world.api.heal();
+    for (const answers of await Promise.all(calls)) takeAnswer(story, claim, answers.get(claim.uid));
+    await beside;
+    await story.world.waitForPinning();
+  },
+};
+
 /** What happens to claims over their lives. */
-export const claimSteps: readonly Step[] = [madeAgain, batch, killWhileUnpreparing, reboot, runsOn];
+export const claimSteps: readonly Step[] = [
+  madeAgain,
+  batch,
+  killWhileUnpreparing,
+  adoptedWhilePrepared,
+  reboot,
+  runsOn,
+];

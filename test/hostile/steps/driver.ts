@@ -2,6 +2,8 @@ import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settle } from '../judge/settled.ts';
+import type { DriverProcess } from '../peers/driver.ts';
 import { prepareClaim } from '../story/claim-calls.ts';
 import { addContainer, runContainer, tryRun } from '../story/container-calls.ts';
 import { makeClaim, makePod } from '../story/make.ts';
@@ -108,6 +110,31 @@ const takeover: Step = {
   },
 };
 
+const newcomers: Step = {
+  name: 'two drivers start at once',
+  weight: 1,
+  run: async (story, dice) => {
+    await story.world.driver.kill();
+    const rivals: DriverProcess[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      story.world.port = await findFreePort();
+      const rival = story.world.spawnDriver({ podUid: dice.uuid() });
+      // One of them gives up, or hands the node over to the other.
+      rival.isEnding = true;
+      rivals.push(rival);
+      await sleep(dice.between(0, 40));
+    }
+    if (!(await story.world.waitForDriver()))
+      story.report('I6', 'neither of two drivers that start at once serves the node');
+    await settle(story);
+    const endpoint = story.world.kubelet.endpoint ?? '';
+    await callBoth(story, [endpoint, endpoint]);
+    // Which of them has the node is not known: both end, and the next one finds what was decided.
+    for (const rival of rivals.filter(({ isRunning }) => isRunning)) await rival.kill();
+    await startDriver(story);
+  },
+};
+
 /** Ways in which a program on holder.sock is no help. */
 type FalseHolder = 'silent' | 'half' | 'garbage' | 'dies';
 
@@ -150,5 +177,6 @@ export const driverSteps: readonly Step[] = [
   stopAndRestart,
   away,
   takeover,
+  newcomers,
   falseHolder,
 ];

@@ -10,7 +10,7 @@ import type { ClaimTruth } from '../story/truth.ts';
 import { startDriver } from './driver.ts';
 import { allContainers } from './friendly.ts';
 import type { Step } from './step.ts';
-import { emptyCdiDirectory } from './wipe.ts';
+import { emptyCdiDirectory, removeTree } from './wipe.ts';
 
 const HUGE_BYTES = 1_500_000_000;
 
@@ -47,7 +47,7 @@ function replaceFile(story: Story, path: string, dice: Dice): void {
   const kind = dice.pick(KINDS) ?? 'nothing';
   story.inputs += 1;
   story.note(`${kind} in place of ${path.slice(story.world.places.root.length)}`);
-  rmSync(path, { recursive: true, force: true });
+  removeTree(path);
   mkdirSync(dirname(path), { recursive: true });
   try {
     REPLACEMENTS[kind](path);
@@ -112,7 +112,7 @@ const wipedMetadata: Step = {
   weight: 2,
   isAside: true,
   run: async (story) => {
-    rmSync(join(story.world.pluginDirectory, 'dra-device-metadata'), { recursive: true, force: true });
+    removeTree(join(story.world.pluginDirectory, 'dra-device-metadata'));
   },
 };
 
@@ -158,8 +158,12 @@ const fileForFolder: Step = {
   isAside: true,
   run: async (story) => {
     const folder = join(story.world.pluginDirectory, 'dra-device-metadata');
-    rmSync(folder, { recursive: true, force: true });
-    writeFileSync(folder, 'not a folder');
+    removeTree(folder);
+    try {
+      writeFileSync(folder, 'not a folder');
+    } catch {
+      story.note('the driver was faster');
+    }
   },
 };
 
