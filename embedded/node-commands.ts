@@ -1,6 +1,6 @@
 import { CodedError } from '../src/lib/coded-error.ts';
 import type { CpuSet } from '../src/cpuset/cpu-set.ts';
-import type { FaultRule } from './apiserver/http/faults.ts';
+import type { FaultRule } from './apiserver/http/requests.ts';
 import type { EmbeddedNode } from './embedded-node.ts';
 import type { ContainerStatus } from './runtime/container.ts';
 import type { Ward } from './ward.ts';

@@ -4,16 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText, type Log, silentLog } from '../../src/lib/log.ts';
 import { discoveryDocument } from './http/discovery.ts';
-import { Faults, type RequestFacts } from './http/faults.ts';
 import { openApiDocument, openApiIndex } from './http/openapi.ts';
-import { RequestCounts } from './http/request-counts.ts';
+import { Faults, RequestCounts, type RequestFacts } from './http/requests.ts';
 import { parseTarget, type ResourceTarget } from './http/request-target.ts';
 import { handleResource, verbOf } from './http/resource-handler.ts';
 import { sendError, sendPlain, sendText } from './http/respond.ts';
 import { apiVersionOf, type ResourceKind } from './kinds/resource-kind.ts';
 import { StatusError } from './status-error.ts';
-import { startGarbageCollector } from './store/garbage-collector.ts';
-import { startNamespaceController } from './store/namespace-controller.ts';
+import { startControllers } from './store/controllers.ts';
 import { ObjectStore, type StoreOptions } from './store/object-store.ts';
 
 /** How the API server is set up. */
@@ -48,7 +46,7 @@ export class ApiServer {
   requiredToken: string | undefined;
   readonly #gitVersion: string;
   readonly #log: Log;
-  readonly #controllers: readonly (() => void)[];
+  readonly #stopControllers: () => void;
   #server: Server;
   #port: number;
 
@@ -59,7 +57,7 @@ export class ApiServer {
     this.#log = options.log ?? silentLog;
     this.#port = options.port ?? 0;
     this.store = new ObjectStore(options);
-    this.#controllers = [startGarbageCollector(this.store), startNamespaceController(this.store)];
+    this.#stopControllers = startControllers(this.store);
     for (const name of NAMESPACES) this.store.create('namespaces', { metadata: { name } });
     this.#server = this.#newServer();
   }
@@ -101,7 +99,7 @@ export class ApiServer {
   /** Ends the server; may be called twice. */
   async stop(): Promise<void> {
     await this.pause();
-    for (const stop of this.#controllers) stop();
+    this.#stopControllers();
   }
 
   #newServer(): Server {

@@ -16,9 +16,6 @@ export const CORE_TYPES: FieldTable = {
     reportingInstance:string series:EventsEventSeries type:string`,
   ConfigMap: `
     apiVersion:string binaryData:{}string data:{}string immutable:boolean kind:string metadata:ObjectMeta`,
-  ServiceAccount: `
-    apiVersion:string automountServiceAccountToken:boolean imagePullSecrets:[name]LocalObjectReference kind:string
-    metadata:ObjectMeta secrets:[name]ObjectReference`,
   Binding: 'apiVersion:string kind:string metadata:ObjectMeta target:ObjectReference',
   NodeSpec: `
     configSource:any externalID:string podCIDR:string podCIDRs:[set]string providerID:string taints:[]Taint

@@ -55,7 +55,6 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   containers: Container[];
   initContainers?: Container[];
-  ephemeralContainers?: Container[];
   resources?: ResourceRequirements;
   resourceClaims?: PodResourceClaim[];
 }
@@ -99,7 +98,6 @@ export interface PodStatus {
   conditions?: Condition[];
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
-  ephemeralContainerStatuses?: ContainerStatus[];
   resourceClaimStatuses?: { name: string; resourceClaimName?: string }[];
 }
 

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from './kube-object.ts';
 
-/** The version of resource.k8s.io in which requests have their fields beside their names. */
+/** The version of resource.k8s.io in which requests have their fields beside their names, and devices theirs in `basic`. */
 export const V1BETA1 = 'resource.k8s.io/v1beta1';
 
 /** A request of v1beta1 as v1 has it: what is not an alternative goes below `exactly`. */
@@ -22,6 +22,20 @@ export function toV1Devices(devices: JsonObject, apiVersion: string): JsonObject
   const { requests } = devices;
   if (apiVersion !== V1BETA1 || !Array.isArray(requests)) return devices;
   return { ...devices, requests: requests.map(toV1Request) };
+}
+
+/** A device of v1beta1 as v1 has it: without the object around its fields. */
+function toV1Device(device: unknown): unknown {
+  if (!isJsonObject(device)) return device;
+  const { basic, ...rest } = device;
+  return isJsonObject(basic) ? { ...rest, ...basic } : rest;
+}
+
+/** The `spec` of a slice in the form of resource.k8s.io/v1. @param spec read by the schema of its version. */
+export function toV1Slice(spec: JsonObject, apiVersion: string): JsonObject {
+  const { devices } = spec;
+  if (apiVersion !== V1BETA1 || !Array.isArray(devices)) return spec;
+  return { ...spec, devices: devices.map(toV1Device) };
 }
 
 /** One device each unless a request says otherwise (resource.k8s.io/v1 defaults). */

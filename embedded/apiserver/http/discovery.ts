@@ -1,6 +1,6 @@
 import { apiVersionOf, type ResourceKind } from '../kinds/resource-kind.ts';
 
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
 
 function groupVersions(kinds: readonly ResourceKind[]): Map<string, string[]> {
   const groups = new Map<string, string[]>();

@@ -5,14 +5,12 @@ import type { Patch } from '../patch/apply-patch.ts';
 import { decodeObject } from '../schema.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 import type { DeleteOptions } from '../store/deletion.ts';
-import { orphanDependents } from '../store/garbage-collector.ts';
 import type { ObjectOptions, ObjectStore } from '../store/object-store.ts';
 import type { Selection } from '../store/selectors.ts';
 import { mediaType, readBody } from './body.ts';
 import { listPage } from './list-page.ts';
-import { itemText, objectText } from './object-text.ts';
 import type { ResourceTarget } from './request-target.ts';
-import { sendText } from './respond.ts';
+import { itemText, objectText, sendText } from './respond.ts';
 import { toTable } from './table.ts';
 import { respondWithWatch } from './watch-response.ts';
 
@@ -39,7 +37,7 @@ export function verbOf(method: string, target: ResourceTarget, query: URLSearchP
     case 'PATCH':
       return isOne ? 'patch' : undefined;
     case 'DELETE':
-      return isOne ? 'delete' : 'deletecollection';
+      return isOne ? 'delete' : undefined;
     default:
       return undefined;
   }
@@ -110,45 +108,35 @@ function startWatch(store: ObjectStore, request: ResourceRequest, response: Serv
   );
 }
 
-/** The body of a create or update, checked for fields the kind does not have as far as the client wants that. */
-async function objectBody(request: ResourceRequest, response: ServerResponse): Promise<object> {
+/** The body of a create or update; fields that the kind does not have are refused where the client wants that, else dropped. */
+async function objectBody(request: ResourceRequest): Promise<object> {
   const body = await readBody(request.message);
   if (!isJsonObject(body)) throw badRequest('Cannot read the object: the body must be a JSON or YAML object');
   const { kind } = request.target;
-  const level = request.query.get('fieldValidation') ?? 'Warn';
-  if (level === 'Ignore') return body;
+  if (request.query.get('fieldValidation') !== 'Strict') return body;
   const unknown = decodeObject(body, kind.type).unknownFields.map((field) => `unknown field "${field}"`);
   if (unknown.length === 0) return body;
-  if (level === 'Strict') {
-    throw badRequest(
-      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${unknown.join(', ')}`,
-    );
-  }
-  response.setHeader(
-    'warning',
-    unknown.map((text) => `299 - ${JSON.stringify(text)}`),
-  );
-  return body;
+  const head = `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}`;
+  throw badRequest(`${head}: strict decoding error: ${unknown.join(', ')}`);
 }
+
+const success = (details: object): string =>
+  JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', ...details });
 
 async function create(store: ObjectStore, request: ResourceRequest, response: ServerResponse): Promise<void> {
   const { kind, name, subresource } = request.target;
   if (name === undefined || subresource === undefined) {
-    const body = await objectBody(request, response);
+    const body = await objectBody(request);
     return sendObject(response, request, { object: store.create(kind.key, body, optionsOf(request)), code: 201 });
   }
   const body = await readBody(request.message);
   store.act(kind.key, name, isJsonObject(body) ? body : {}, { ...optionsOf(request), subresource });
-  return sendText(
-    response,
-    201,
-    JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }),
-  );
+  return sendText(response, 201, success({ code: 201 }));
 }
 
 async function update(store: ObjectStore, request: ResourceRequest, response: ServerResponse): Promise<void> {
   const { kind, name } = request.target;
-  const body = (await objectBody(request, response)) as Partial<KubeObject>;
+  const body = (await objectBody(request)) as Partial<KubeObject>;
   if (body.metadata?.name !== name) {
     throw badRequest(`the name of the object (${body.metadata?.name}) does not match the name on the URL (${name})`);
   }
@@ -189,48 +177,21 @@ async function patch(store: ObjectStore, request: ResourceRequest, response: Ser
 }
 
 /** metav1 DeleteOptions from body and query. */
-async function deleteOptions(request: ResourceRequest): Promise<DeleteOptions & { propagationPolicy?: string }> {
+async function deleteOptions(request: ResourceRequest): Promise<DeleteOptions> {
   const body = await readBody(request.message);
-  const { query } = request;
-  const grace = query.get('gracePeriodSeconds');
-  const policy = query.get('propagationPolicy');
-  return {
-    ...(isJsonObject(body) ? body : {}),
-    ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
-    ...(policy === null ? {} : { propagationPolicy: policy }),
-  };
+  const grace = request.query.get('gracePeriodSeconds');
+  return { ...(isJsonObject(body) ? body : {}), ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }) };
 }
 
 async function remove(store: ObjectStore, request: ResourceRequest, response: ServerResponse): Promise<void> {
   const { kind, name = '', namespace } = request.target;
-  const options = { ...optionsOf(request), ...(await deleteOptions(request)) };
-  if (options.propagationPolicy === 'Orphan' && options.dryRun !== true) {
-    orphanDependents(store, store.get(kind.key, name, { namespace }).metadata.uid);
-  }
-  const object = store.delete(kind.key, name, options);
-  if (store.find(kind.key, name, { namespace })?.metadata.uid === object.metadata.uid) {
+  const object = store.delete(kind.key, name, { ...optionsOf(request), ...(await deleteOptions(request)) });
+  const { uid } = object.metadata;
+  if (store.find(kind.key, name, { namespace })?.metadata.uid === uid) {
     return sendObject(response, request, { object, code: 200 });
   }
-  const details = {
-    name,
-    ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.plural,
-    uid: object.metadata.uid,
-  };
-  return sendText(
-    response,
-    200,
-    JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }),
-  );
-}
-
-async function removeCollection(store: ObjectStore, request: ResourceRequest, response: ServerResponse): Promise<void> {
-  const { kind } = request.target;
-  const options = { ...(await deleteOptions(request)), dryRun: optionsOf(request).dryRun };
-  const { items } = store.list(kind.key, selectionOf(request));
-  for (const { metadata } of items)
-    store.delete(kind.key, metadata.name, { ...options, namespace: metadata.namespace });
-  sendText(response, 200, JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }));
+  const group = kind.group === '' ? {} : { group: kind.group };
+  return sendText(response, 200, success({ details: { name, ...group, kind: kind.plural, uid } }));
 }
 
 /** Answers one request for a resource; StatusErrors are the caller's to send. */
@@ -259,9 +220,7 @@ export async function handleResource(
       return update(store, request, response);
     case 'patch':
       return patch(store, request, response);
-    case 'delete':
-      return remove(store, request, response);
     default:
-      return removeCollection(store, request, response);
+      return remove(store, request, response);
   }
 }

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { apiVersionOf } from '../kinds/resource-kind.ts';
 import { StatusError } from '../status-error.ts';
 import type { ObjectStore, WatchOptions } from '../store/object-store.ts';
-import { objectText } from './object-text.ts';
+import { objectText } from './respond.ts';
 import { toTable } from './table.ts';
 
 /** What a client wants to watch, and how it wants to be told. */

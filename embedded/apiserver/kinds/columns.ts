@@ -1,6 +1,14 @@
 import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { valueAt } from '../json-value.ts';
-import type { TableColumn } from './resource-kind.ts';
+
+/** A column of `kubectl get`; `wide` ones show with `-o wide` only. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly description: string;
+  readonly wide?: boolean;
+  value(object: KubeObject, now: Date): string | number;
+}
 
 /** Name of an object, first in every table. */
 export const NAME_COLUMN: TableColumn = {

@@ -1,8 +1,7 @@
 import { isJsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { valueAt } from '../json-value.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
-import { defineKind } from './define-kind.ts';
-import type { ResourceKind } from './resource-kind.ts';
+import { defineKind, type ResourceKind } from './resource-kind.ts';
 
 /** Holds a namespace until everything in it is gone; the real server keeps this in `spec.finalizers`. */
 export const NAMESPACE_FINALIZER = 'kubernetes';
@@ -70,9 +69,6 @@ export const CORE_KINDS: readonly ResourceKind[] = [
       textColumn('Roles', 'Roles from its labels.', nodeRoles),
       AGE_COLUMN,
       pathColumn('Version', 'status.nodeInfo.kubeletVersion', { absent: '' }),
-      pathColumn('OS-Image', 'status.nodeInfo.osImage', { wide: true, absent: '<unknown>' }),
-      pathColumn('Kernel-Version', 'status.nodeInfo.kernelVersion', { wide: true, absent: '<unknown>' }),
-      pathColumn('Container-Runtime', 'status.nodeInfo.containerRuntimeVersion', { wide: true, absent: '<unknown>' }),
     ],
   }),
   defineKind({
@@ -81,12 +77,5 @@ export const CORE_KINDS: readonly ResourceKind[] = [
     namespaced: true,
     shortNames: ['cm'],
     columns: [NAME_COLUMN, textColumn('Data', 'How many entries it holds.', countText('data')), AGE_COLUMN],
-  }),
-  defineKind({
-    plural: 'serviceaccounts',
-    kind: 'ServiceAccount',
-    namespaced: true,
-    shortNames: ['sa'],
-    columns: [NAME_COLUMN, textColumn('Secrets', 'How many secrets it names.', countText('secrets')), AGE_COLUMN],
   }),
 ];

@@ -1,8 +1,7 @@
 import type { JsonObject, KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { valueAt } from '../json-value.ts';
-import { ageOf, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
-import { defineKind } from './define-kind.ts';
-import type { ResourceKind, TableColumn } from './resource-kind.ts';
+import { ageOf, NAME_COLUMN, pathColumn, type TableColumn, textColumn } from './columns.ts';
+import { defineKind, type ResourceKind } from './resource-kind.ts';
 
 /** Fields that the two event APIs name differently: core/v1, then events.k8s.io/v1. */
 const RENAMED = [

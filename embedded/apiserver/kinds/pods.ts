@@ -1,12 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { valueAt } from '../json-value.ts';
 import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
 import { conflict } from '../status-error.ts';
-import { duplicate, forbidden, nameCause, required } from '../../../src/resource-api/validate/causes.ts';
+import { duplicate, nameCause, required } from '../../../src/resource-api/validate/causes.ts';
 import { isDnsLabel } from '../../../src/resource-api/validate/names.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
-import { defineKind } from './define-kind.ts';
+import { defineKind } from './resource-kind.ts';
 
 /** Grace of a pod that names none (core/v1 default). */
 const GRACE_SECONDS = 30;
@@ -80,29 +79,10 @@ function setPodDefaults(pod: KubeObject): void {
   pod['status'] ??= { phase: 'Pending', qosClass: qosClass(pod) };
 }
 
-/** What of a pod's spec may change after its creation is left out (core/v1 ValidatePodUpdate). */
-function fixedSpec(pod: KubeObject): object {
-  const spec = isJsonObject(pod['spec']) ? pod['spec'] : {};
-  const free = [
-    'activeDeadlineSeconds',
-    'ephemeralContainers',
-    'nodeName',
-    'schedulingGates',
-    'terminationGracePeriodSeconds',
-    'tolerations',
-  ];
-  const kept = Object.entries(spec).filter(([field]) => !free.includes(field));
-  const withoutImages = (list: unknown) =>
-    Array.isArray(list) ? list.map((container: JsonObject) => ({ ...container, image: undefined })) : list;
-  return Object.fromEntries(
-    kept.map(([field, value]) => [field, /^(initC|c)ontainers$/.test(field) ? withoutImages(value) : value]),
-  );
-}
-
 function containerCauses(pod: KubeObject): StatusCause[] {
   const causes: StatusCause[] = [];
   const names = new Set<string>();
-  for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
+  for (const list of ['initContainers', 'containers']) {
     for (const [index, container] of objectsAt(pod, `spec.${list}`).entries()) {
       const name = typeof container['name'] === 'string' ? container['name'] : '';
       const field = `spec.${list}[${index}].name`;
@@ -124,14 +104,8 @@ function claimCauses(pod: KubeObject): StatusCause[] {
   });
 }
 
-function validatePod(pod: KubeObject, stored: KubeObject | undefined): StatusCause[] {
-  if (stored && !isDeepStrictEqual(fixedSpec(pod), fixedSpec(stored))) {
-    return [forbidden('spec', 'pod updates may not change fields other than images, tolerations and deadlines')];
-  }
-  const node = stored && valueAt(stored, 'spec.nodeName');
-  if (typeof node === 'string' && node !== valueAt(pod, 'spec.nodeName')) {
-    return [forbidden('spec.nodeName', 'a pod stays on its node')];
-  }
+/** What the kubelet relies on; the rest a real API server would check. */
+function validatePod(pod: KubeObject): StatusCause[] {
   return [...containerCauses(pod), ...claimCauses(pod)];
 }
 
@@ -162,7 +136,6 @@ export const PODS = defineKind({
   hasGeneration: true,
   subresources: {
     status: { kind: 'part', path: 'status' },
-    ephemeralcontainers: { kind: 'part', path: 'spec.ephemeralContainers' },
     binding: { kind: 'action', bodyKind: 'Binding', apply: bindPod },
   },
   selectableFields: [
@@ -180,8 +153,6 @@ export const PODS = defineKind({
     AGE_COLUMN,
     pathColumn('IP', 'status.podIP', { wide: true }),
     pathColumn('Node', 'spec.nodeName', { wide: true }),
-    pathColumn('Nominated Node', 'status.nominatedNodeName', { wide: true }),
-    { ...textColumn('Readiness Gates', 'Always none here.', () => '<none>'), wide: true },
   ],
   setDefaults: setPodDefaults,
   validate: validatePod,

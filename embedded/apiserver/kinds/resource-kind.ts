@@ -1,14 +1,6 @@
+import { AGE_COLUMN, NAME_COLUMN, type TableColumn } from './columns.ts';
 import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
 import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
-
-/** A column of `kubectl get`; `wide` ones show with `-o wide` only. */
-export interface TableColumn {
-  readonly name: string;
-  readonly type: 'string' | 'integer' | 'date';
-  readonly description: string;
-  readonly wide?: boolean;
-  value(object: KubeObject, now: Date): string | number;
-}
 
 /** A subresource that writes one part of the object and nothing else. */
 interface PartSubresource {
@@ -67,4 +59,26 @@ export interface ResourceKind {
 /** apiVersion text of a kind, "v1" for the core group. */
 export function apiVersionOf(kind: Pick<ResourceKind, 'group' | 'version'>): string {
   return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
+}
+
+/** What must be said about a kind; the rest follows. */
+type KindDefinition = Pick<ResourceKind, 'plural' | 'kind' | 'namespaced'> & Partial<ResourceKind>;
+
+/** Completes the description of a kind: core/v1, no subresources, name and age as columns. */
+export function defineKind(definition: KindDefinition): ResourceKind {
+  return {
+    key: definition.plural,
+    group: '',
+    version: 'v1',
+    singular: definition.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    type: definition.kind,
+    hasGeneration: false,
+    subresources: {},
+    keepsStatusOnCreate: false,
+    selectableFields: [],
+    columns: [NAME_COLUMN, AGE_COLUMN],
+    ...definition,
+  };
 }

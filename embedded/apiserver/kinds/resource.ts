@@ -1,12 +1,10 @@
 import { isJsonObject, type JsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { valueAt } from '../json-value.ts';
 import { validateDeviceClass } from '../../../src/resource-api/validate/device-class.ts';
-import { validateClaim, validateClaimTemplate } from '../validate/claim.ts';
-import { validateSlice } from '../validate/resource-slice.ts';
+import { validateClaim, validateClaimTemplate, validateSlice } from './resource-rules.ts';
 import { setRequestDefaults } from '../../../src/resource-api/versions.ts';
 import { AGE_COLUMN, NAME_COLUMN, pathColumn, textColumn } from './columns.ts';
-import { defineKind } from './define-kind.ts';
-import type { ResourceKind } from './resource-kind.ts';
+import { defineKind, type ResourceKind } from './resource-kind.ts';
 
 const GROUP = 'resource.k8s.io';
 

@@ -2,9 +2,8 @@ import type { ResourceKind } from '../kinds/resource-kind.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../../src/resource-api/kube-object.ts';
 import { badRequest } from '../status-error.ts';
 import { applyJsonPatch } from './json-patch.ts';
-import { applyMergePatch } from './merge-patch.ts';
+import { applyMergePatch } from './merge.ts';
 import { applyConfiguration } from './server-side-apply.ts';
-import { applyStrategicMerge } from './strategic-merge.ts';
 
 /** A change in one of the four forms of the Kubernetes API. */
 export type Patch =
@@ -36,7 +35,6 @@ export function applyPatch(current: KubeObject | undefined, patch: Patch, reques
     case 'merge':
     case 'strategic':
       if (!isJsonObject(body)) throw badRequest(`Cannot apply a ${patch.type} patch: it must be an object`);
-      if (patch.type === 'merge') return applyMergePatch(current, body) as JsonObject;
-      return applyStrategicMerge({ ...current }, body, request.kind.type);
+      return applyMergePatch({ ...current }, body, patch.type === 'merge' ? undefined : request.kind.type);
   }
 }

@@ -6,7 +6,6 @@ import { badRequest, StatusError } from '../status-error.ts';
 interface Operation {
   op: string;
   path: string;
-  from?: string;
   value?: unknown;
 }
 
@@ -32,26 +31,26 @@ function stepInto(holder: unknown, step: string): unknown {
   return isJsonObject(holder) && Object.hasOwn(holder, step) ? holder[step] : undefined;
 }
 
-function read(root: unknown, operation: Operation, pointer: string): unknown {
+function read(root: unknown, operation: Operation, steps = stepsOf(operation.path)): unknown {
   let value = root;
-  for (const step of stepsOf(pointer)) {
+  for (const step of steps) {
     value = stepInto(value, step);
-    if (value === undefined) throw failed(operation, `"${pointer}" does not exist`);
+    if (value === undefined) throw failed(operation, `"${operation.path}" does not exist`);
   }
   return value;
 }
 
-/** The holder of the last step of a pointer, and that step. */
-function locate(root: unknown, operation: Operation, pointer: string): { holder: unknown; step: string } {
-  const steps = stepsOf(pointer);
+/** The holder of the last step of the path, and that step. */
+function locate(root: unknown, operation: Operation): { holder: unknown; step: string } {
+  const steps = stepsOf(operation.path);
   const step = steps.pop();
   if (step === undefined) throw failed(operation, 'the whole document cannot be replaced');
-  const parent = steps.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  return { holder: read(root, operation, parent), step };
+  return { holder: read(root, operation, steps), step };
 }
 
-function add(root: unknown, operation: Operation, value: unknown): void {
-  const { holder, step } = locate(root, operation, operation.path);
+function add(root: unknown, operation: Operation): void {
+  const { value } = operation;
+  const { holder, step } = locate(root, operation);
   if (Array.isArray(holder)) {
     const index = step === '-' ? holder.length : Number(step);
     if (!Number.isInteger(index) || index < 0 || index > holder.length) throw failed(operation, 'index out of range');
@@ -60,43 +59,33 @@ function add(root: unknown, operation: Operation, value: unknown): void {
   else throw failed(operation, 'not inside an object or a list');
 }
 
-function remove(root: unknown, operation: Operation, pointer: string): unknown {
-  const { holder, step } = locate(root, operation, pointer);
-  const value = stepInto(holder, step);
-  if (value === undefined) throw failed(operation, `"${pointer}" does not exist`);
+function remove(root: unknown, operation: Operation): void {
+  const { holder, step } = locate(root, operation);
+  if (stepInto(holder, step) === undefined) throw failed(operation, `"${operation.path}" does not exist`);
   if (Array.isArray(holder)) holder.splice(Number(step), 1);
   else if (isJsonObject(holder)) delete holder[step];
-  return value;
 }
 
 function run(root: unknown, operation: Operation): void {
-  const { op, path, from = '' } = operation;
+  const { op } = operation;
   switch (op) {
     case 'add':
-      return add(root, operation, operation.value);
+      return add(root, operation);
     case 'remove':
-      remove(root, operation, path);
-      return undefined;
+      return remove(root, operation);
     case 'replace':
-      remove(root, operation, path);
-      return add(root, operation, operation.value);
-    case 'move':
-      return add(root, operation, remove(root, operation, from));
-    case 'copy':
-      return add(root, operation, structuredClone(read(root, operation, from)));
+      remove(root, operation);
+      return add(root, operation);
     case 'test':
-      if (!isDeepStrictEqual(read(root, operation, path), operation.value))
-        throw failed(operation, 'testing value failed');
+      if (!isDeepStrictEqual(read(root, operation), operation.value)) throw failed(operation, 'testing value failed');
       return undefined;
     default:
-      throw badRequest(
-        `Cannot run JSON patch operation "${op}": unknown; use add, remove, replace, move, copy or test`,
-      );
+      throw badRequest(`Cannot run JSON patch operation "${op}": unknown; use add, remove, replace or test`);
   }
 }
 
 /**
- * The document with a JSON patch (RFC 6902) applied.
+ * The document with a JSON patch (RFC 6902, without `move` and `copy`) applied.
  * @throws StatusError BadRequest or Invalid.
  */
 export function applyJsonPatch<T>(document: T, patch: unknown): T {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ResourceKind } from '../kinds/resource-kind.ts';
 import { apiVersionOf } from '../kinds/resource-kind.ts';
 import {
@@ -10,16 +11,8 @@ import type { FieldType } from '../../../src/resource-api/schema/field-type.ts';
 import { decodeObject, childType } from '../schema.ts';
 import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
 import { badRequest, StatusError } from '../status-error.ts';
-import {
-  differenceOf,
-  type FieldSet,
-  fieldSetOf,
-  intersectionOf,
-  pathsOf,
-  removeFields,
-  unchangedIn,
-} from './field-set.ts';
-import { mergeEntries } from './keyed-list.ts';
+import { type FieldPath, fieldsOf, formatPath, fromFieldsV1, toFieldsV1, withoutFields } from './field-paths.ts';
+import { mergeEntries } from './merge.ts';
 
 /** Who applies, to what, and when. */
 export interface ApplyRequest {
@@ -65,47 +58,57 @@ function readConfiguration(body: unknown, kind: ResourceKind): JsonObject {
   return object;
 }
 
+/** Fields with what they hold. */
+type Fields = ReadonlyMap<FieldPath, unknown>;
+
 function isEntryOf(entry: ManagedFields, request: ApplyRequest): boolean {
   return entry.manager === request.manager && entry.subresource === request.subresource;
 }
 
-function conflictError(conflicts: { manager: string; fields: FieldSet }[]): StatusError {
-  const causes: StatusCause[] = conflicts.flatMap(({ manager, fields }) =>
-    pathsOf(fields).map((field) => ({ reason: 'FieldManagerConflict', message: `conflict with "${manager}"`, field })),
+/** @throws StatusError Conflict naming managers and fields. */
+function refuseConflicts(others: readonly ManagedFields[], applied: Fields, change: Change): void {
+  const causes = others.flatMap(({ manager, fieldsV1 }): StatusCause[] =>
+    fromFieldsV1(fieldsV1)
+      .filter((path) => applied.has(path) && !isKept(path, change))
+      .map((path) => ({
+        reason: 'FieldManagerConflict',
+        message: `conflict with "${manager}"`,
+        field: formatPath(path),
+      })),
   );
+  if (causes.length === 0) return;
   const texts = causes.map((cause) => `${cause.message}: ${cause.field}`);
   const count = causes.length === 1 ? '1 conflict' : `${causes.length} conflicts`;
-  return new StatusError('Conflict', `Apply failed with ${count}: ${texts.join(', ')}`, { causes });
+  throw new StatusError('Conflict', `Apply failed with ${count}: ${texts.join(', ')}`, { causes });
 }
 
-/** What other managers own of the applied fields with other values than the applied ones. */
-function conflictsOf(
-  others: readonly ManagedFields[],
-  applied: FieldSet,
-  versions: Versions,
-): { manager: string; fields: FieldSet }[] {
-  return others
-    .map((entry) => {
-      const shared = intersectionOf(entry.fieldsV1, applied);
-      return { manager: entry.manager, fields: differenceOf(shared, unchangedIn(shared, versions)) };
-    })
-    .filter(({ fields }) => Object.keys(fields).length > 0);
+/** The fields of an object before and after a write. */
+interface Change {
+  readonly before: Fields;
+  readonly after: Fields;
 }
 
-interface Versions {
-  readonly before: unknown;
-  readonly after: unknown;
-  readonly type: FieldType;
+/** Whether a write leaves a field as it was. */
+function isKept(path: FieldPath, { before, after }: Change): boolean {
+  return isDeepStrictEqual(before.get(path), after.get(path));
 }
 
-function newEntry(fieldsV1: FieldSet, request: ApplyRequest): ManagedFields {
+/** The entries without the fields that a write changes; entries that own nothing go. */
+function releaseChanged(entries: readonly ManagedFields[], change: Change): ManagedFields[] {
+  return entries.flatMap((entry) => {
+    const kept = fromFieldsV1(entry.fieldsV1).filter((path) => isKept(path, change));
+    return kept.length === 0 ? [] : [{ ...entry, fieldsV1: toFieldsV1(kept) }];
+  });
+}
+
+function newEntry(applied: Fields, request: ApplyRequest): ManagedFields {
   return {
     manager: request.manager,
     operation: 'Apply',
     apiVersion: apiVersionOf(request.kind),
     time: `${request.now.toISOString().slice(0, 19)}Z`,
     fieldsType: 'FieldsV1',
-    fieldsV1,
+    fieldsV1: toFieldsV1(applied.keys()),
     ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
   };
 }
@@ -119,28 +122,19 @@ function newEntry(fieldsV1: FieldSet, request: ApplyRequest): ManagedFields {
 export function applyConfiguration(current: KubeObject | undefined, body: unknown, request: ApplyRequest): JsonObject {
   const configuration = readConfiguration(body, request.kind);
   const type: FieldType = { kind: 'object', type: request.kind.type };
-  const applied = fieldSetOf(ownable(configuration), type);
+  const applied = fieldsOf(ownable(configuration), type);
   const entries = current?.metadata.managedFields ?? [];
   const others = entries.filter((entry) => !isEntryOf(entry, request));
+  const before = fieldsOf(current ?? {}, type);
   const merged = mergeApplied(current ?? {}, configuration, type);
-  const conflicts = conflictsOf(others, applied, { before: current, after: merged, type });
-  if (conflicts.length > 0 && !request.force) throw conflictError(conflicts);
-  let dropped = differenceOf(entries.find((entry) => isEntryOf(entry, request))?.fieldsV1 ?? {}, applied);
-  for (const other of others) dropped = differenceOf(dropped, other.fieldsV1);
-  const result = removeFields(merged, type, dropped) as JsonObject;
-  const kept = releaseChanged(others, { before: current ?? {}, after: result, type });
-  const metadata = {
-    ...(result['metadata'] as JsonObject | undefined),
-    managedFields: [...kept, newEntry(applied, request)],
-  };
-  return { ...result, metadata };
-}
-
-/** The entries without the fields whose values differ between two versions; entries that own nothing go. */
-function releaseChanged(entries: readonly ManagedFields[], versions: Versions): ManagedFields[] {
-  return entries
-    .map((entry) => ({ ...entry, fieldsV1: unchangedIn(entry.fieldsV1, versions) }))
-    .filter((entry) => Object.keys(entry.fieldsV1).length > 0);
+  if (!request.force) refuseConflicts(others, applied, { before, after: fieldsOf(merged, type) });
+  const dropped = new Set(fromFieldsV1(entries.find((entry) => isEntryOf(entry, request))?.fieldsV1 ?? {}));
+  for (const path of [...applied.keys(), ...others.flatMap(({ fieldsV1 }) => fromFieldsV1(fieldsV1))])
+    dropped.delete(path);
+  const result = withoutFields(merged, type, dropped) as JsonObject;
+  const kept = releaseChanged(others, { before, after: fieldsOf(result, type) });
+  const managedFields = [...kept, newEntry(applied, request)];
+  return { ...result, metadata: { ...(result['metadata'] as JsonObject | undefined), managedFields } };
 }
 
 /** `managedFields` after a plain write: appliers lose what it changed. */
@@ -151,6 +145,7 @@ export function managedFieldsAfter(
 ): ManagedFields[] | undefined {
   const entries = stored.metadata.managedFields;
   if (!entries) return undefined;
-  const kept = releaseChanged(entries, { before: stored, after: draft, type: { kind: 'object', type: typeName } });
+  const type: FieldType = { kind: 'object', type: typeName };
+  const kept = releaseChanged(entries, { before: fieldsOf(stored, type), after: fieldsOf(draft, type) });
   return kept.length === 0 ? undefined : kept;
 }

@@ -190,13 +190,13 @@ describe('ObjectStore.delete', () => {
       name: metadata.name,
       uid: metadata.uid,
     }));
-    store.create('serviceaccounts', { metadata: { name: 'one', ownerReferences: refs.slice(0, 1) } });
-    store.create('serviceaccounts', { metadata: { name: 'two', ownerReferences: refs } });
+    store.create('configmaps', { metadata: { name: 'one', ownerReferences: refs.slice(0, 1) } });
+    store.create('configmaps', { metadata: { name: 'two', ownerReferences: refs } });
     store.delete('configmaps', 'a');
-    assert.equal(store.find('serviceaccounts', 'one'), undefined);
-    assert.deepEqual(store.get('serviceaccounts', 'two').metadata.ownerReferences, refs.slice(1));
+    assert.equal(store.find('configmaps', 'one'), undefined);
+    assert.deepEqual(store.get('configmaps', 'two').metadata.ownerReferences, refs.slice(1));
     store.delete('configmaps', 'b');
-    assert.equal(store.find('serviceaccounts', 'two'), undefined);
+    assert.equal(store.find('configmaps', 'two'), undefined);
   });
 
   it('empties a namespace before it goes, and takes nothing new into it', () => {

@@ -1,12 +1,10 @@
-import { startGarbageCollector } from '../store/garbage-collector.ts';
-import { startNamespaceController } from '../store/namespace-controller.ts';
+import { startControllers } from '../store/controllers.ts';
 import { ObjectStore, type StoreOptions } from '../store/object-store.ts';
 
-/** A store with the namespaces "default" and "shop", its garbage collector running. */
+/** A store with the namespaces "default" and "shop", its controllers running. */
 export function newCluster(options: StoreOptions = {}): ObjectStore {
   const store = new ObjectStore(options);
-  startGarbageCollector(store);
-  startNamespaceController(store);
+  startControllers(store);
   for (const name of ['default', 'shop']) store.create('namespaces', { metadata: { name } });
   return store;
 }

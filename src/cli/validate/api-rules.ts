@@ -4,7 +4,8 @@ import { nameCause, type StatusCause } from '../../resource-api/validate/causes.
 import { configsCauses, selectorsCauses } from '../../resource-api/validate/device-class.ts';
 import { isDnsSubdomain } from '../../resource-api/validate/names.ts';
 import { deviceClaimCauses } from '../../resource-api/validate/resource-claim.ts';
-import { setRequestDefaults, toV1Devices, V1BETA1 } from '../../resource-api/versions.ts';
+import { sliceSpecCauses } from '../../resource-api/validate/resource-slice.ts';
+import { setRequestDefaults, toV1Devices, toV1Slice, V1BETA1 } from '../../resource-api/versions.ts';
 import type { Issue, Manifest } from './manifest.ts';
 
 /** The steps of a path as Kubernetes writes it: "requests[0].capacity.requests[dra.cpu/cpu]". */
@@ -14,8 +15,11 @@ function parsePath(text: string): FieldPath {
   );
 }
 
-/** Where v1beta1 has what v1 has below `exactly`: beside the request's name. */
-function withoutExactly(path: FieldPath): FieldPath {
+/** Where v1beta1 has what v1 has at a path: the fields of requests beside their names, those of devices in `basic`. */
+function toBetaPath(path: FieldPath): FieldPath {
+  const [spec, devices, index, ...rest] = path;
+  const isOfDevice = devices === 'devices' && typeof index === 'number' && spec !== undefined;
+  if (isOfDevice && rest.length > 0 && rest[0] !== 'name') return [spec, devices, index, 'basic', ...rest];
   return path.filter((step, i) => !(step === 'exactly' && path[i - 2] === 'requests'));
 }
 
@@ -57,6 +61,7 @@ function findCauses({ kind, apiVersion }: Manifest, object: JsonObject): readonl
     const { selectors, config } = spec as Record<string, object[] | undefined>;
     return [...named, ...selectorsCauses('spec.selectors', selectors), ...configsCauses('spec.config', config)];
   }
+  if (kind === 'ResourceSlice') return [...named, ...sliceSpecCauses(toV1Slice(spec, apiVersion))];
   const isTemplate = kind === 'ResourceClaimTemplate';
   if (kind !== 'ResourceClaim' && !isTemplate) return named;
   const claim = isTemplate ? spec['spec'] : spec;
@@ -81,7 +86,7 @@ function isExplained(path: FieldPath, { reason }: StatusCause, { path: other, ki
 export function checkApiRules(manifest: Manifest, { object, problems }: ObjectReading): readonly Issue[] {
   return findCauses(manifest, object).flatMap((cause) => {
     const parsed = parsePath(cause.field);
-    const path = manifest.apiVersion === V1BETA1 ? withoutExactly(parsed) : parsed;
+    const path = manifest.apiVersion === V1BETA1 ? toBetaPath(parsed) : parsed;
     // A field in the wrong place is missing in the right one: one issue is enough.
     if (problems.some((problem) => isExplained(path, cause, problem))) return [];
     const { want, remedy } = explain(cause);

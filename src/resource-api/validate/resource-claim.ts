@@ -94,7 +94,7 @@ function requestCauses(field: string, request: Request): StatusCause[] {
 }
 
 /** Every name that constraints, configuration and results may use: "request" and "request/alternative". */
-export function requestNames(claim: DeviceClaim): Set<string> {
+function requestNames(claim: DeviceClaim): Set<string> {
   const names = (claim.requests ?? []).flatMap((request) => [
     request.name ?? '',
     ...(request.firstAvailable ?? []).map((alternative) => `${request.name}/${alternative.name}`),

@@ -1,24 +1,17 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from '../../../src/resource-api/kube-object.ts';
-import { parseQuantity } from '../../../src/resource-api/quantity.ts';
-import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
+import { parseQuantity } from '../quantity.ts';
 import {
   duplicate,
   forbidden,
-  immutable,
   invalidValue,
   nameCause,
   required,
+  type StatusCause,
   tooLong,
   tooMany,
-} from '../../../src/resource-api/validate/causes.ts';
-import { isDnsLabel } from '../../../src/resource-api/validate/names.ts';
+} from './causes.ts';
+import { isDnsLabel } from './names.ts';
 import { requestPolicyCauses, type DeviceCapacity } from './request-policy.ts';
-import {
-  driverNameCauses,
-  poolNameCauses,
-  qualifiedNameCauses,
-} from '../../../src/resource-api/validate/resource-names.ts';
+import { driverNameCauses, poolNameCauses, qualifiedNameCauses } from './resource-names.ts';
 
 /** Limits of resource.k8s.io/v1 (api types.go, 1.36). */
 const DEVICES_MAX = 128;
@@ -47,7 +40,8 @@ interface Device {
   allNodes?: boolean;
 }
 
-interface SliceSpec {
+/** The spec of a ResourceSlice (resource.k8s.io/v1), as far as it is checked. */
+export interface SliceSpec {
   driver?: string;
   nodeName?: string;
   nodeSelector?: object;
@@ -56,10 +50,6 @@ interface SliceSpec {
   pool?: { name?: string; generation?: number; resourceSliceCount?: number };
   devices?: Device[];
   sharedCounters?: unknown[];
-}
-
-function specOf(slice: KubeObject): SliceSpec {
-  return slice['spec'] ?? {};
 }
 
 function textCauses(field: string, text: unknown): StatusCause[] {
@@ -189,20 +179,9 @@ function poolCauses(pool: SliceSpec['pool'] = {}): StatusCause[] {
   return causes;
 }
 
-function changeCauses(spec: SliceSpec, stored: SliceSpec): StatusCause[] {
-  const causes = [];
-  if (spec.pool?.name !== stored.pool?.name) causes.push(immutable('spec.pool.name'));
-  if (spec.driver !== stored.driver) causes.push(immutable('spec.driver'));
-  if (spec.nodeName !== stored.nodeName) causes.push(immutable('spec.nodeName'));
-  return causes;
-}
-
-/** What is wrong with a ResourceSlice (pkg/apis/resource/validation, 1.37). */
-export function validateSlice(slice: KubeObject, stored: KubeObject | undefined): StatusCause[] {
-  const spec = specOf(slice);
-  if (stored && isDeepStrictEqual(spec, specOf(stored))) return [];
+/** What is wrong with the spec of a ResourceSlice (pkg/apis/resource/validation, 1.37). */
+export function sliceSpecCauses(spec: SliceSpec): StatusCause[] {
   const causes = [...driverNameCauses('spec.driver', spec.driver), ...poolCauses(spec.pool), ...nodeCauses(spec)];
-  if (stored) causes.push(...changeCauses(spec, specOf(stored)));
   if (spec.sharedCounters && spec.devices) {
     causes.push(invalidValue('spec', '', 'only one of `sharedCounters` or `devices` is allowed'));
   }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { applyMergePatch } from './merge-patch.ts';
-import { applyStrategicMerge } from './strategic-merge.ts';
+import { applyMergePatch } from './merge.ts';
 
 const pod = {
   metadata: { name: 'db', labels: { a: '1', b: '2' }, finalizers: ['x', 'y'] },
@@ -14,7 +13,7 @@ const pod = {
   status: { conditions: [{ type: 'Ready', status: 'False', reason: 'Why' }] },
 };
 
-describe('applyStrategicMerge', () => {
+describe('applyMergePatch with a type', () => {
   const cases: [string, object, (patched: typeof pod) => unknown, unknown][] = [
     ['removes fields that are null', { metadata: { labels: { a: null } } }, (p) => p.metadata.labels, { b: '2' }],
     [
@@ -37,22 +36,10 @@ describe('applyStrategicMerge', () => {
       ['side'],
     ],
     [
-      'replaces a whole list on demand',
-      { spec: { containers: [{ $patch: 'replace' }, { name: 'only' }] } },
-      (p) => p.spec.containers,
-      [{ name: 'only' }],
-    ],
-    [
-      'orders entries',
-      { spec: { '$setElementOrder/containers': [{ name: 'side' }, { name: 'main' }] } },
-      (p) => p.spec.containers.map(({ name }) => name),
-      ['side', 'main'],
-    ],
-    [
-      'deletes from a list of plain values',
-      { metadata: { '$deleteFromPrimitiveList/finalizers': ['x'] } },
-      (p) => p.metadata.finalizers,
-      ['y'],
+      'takes what kubectl apply sends of a changed container',
+      { spec: { '$setElementOrder/containers': [{ name: 'main' }], containers: [{ name: 'main', image: 'new' }] } },
+      (p) => p.spec.containers.map(({ image }) => image),
+      ['new', 'two'],
     ],
     ['adds to a set', { metadata: { finalizers: ['y', 'z'] } }, (p) => p.metadata.finalizers, ['x', 'y', 'z']],
     [
@@ -61,25 +48,39 @@ describe('applyStrategicMerge', () => {
       (p) => p.status.conditions,
       [{ type: 'Ready', status: 'True' }],
     ],
-    ['retains named keys only', { metadata: { $retainKeys: ['name'] } }, (p) => p.metadata, { name: 'db' }],
   ];
   for (const [what, patch, look, expected] of cases) {
     it(what, () => {
-      const patched = applyStrategicMerge(pod, patch as Record<string, unknown>, 'Pod');
+      const before = structuredClone(pod);
+      const patched = applyMergePatch(pod, patch as Record<string, unknown>, 'Pod');
       assert.deepEqual(look(patched as unknown as typeof pod), expected);
+      assert.deepEqual(pod, before, 'the object itself stays');
     });
   }
 
   it('replaces lists that only server-side apply merges', () => {
     const status = { devices: [{ driver: 'a', pool: 'p', device: 'd' }] };
     const patch = { status: { devices: [{ driver: 'b', pool: 'p', device: 'd' }] } };
-    assert.deepEqual(applyStrategicMerge({ status }, patch, 'ResourceClaim'), patch);
+    assert.deepEqual(applyMergePatch({ status }, patch, 'ResourceClaim'), patch);
+  });
+
+  it('refuses directives that it does not know', () => {
+    for (const patch of [
+      { metadata: { $retainKeys: ['name'] } },
+      { metadata: { '$deleteFromPrimitiveList/finalizers': ['x'] } },
+    ]) {
+      assert.throws(() => applyMergePatch(pod, patch, 'Pod'), { code: 'BadRequest', message: /directive "\$/ });
+    }
   });
 });
 
-describe('applyMergePatch', () => {
+describe('applyMergePatch without a type', () => {
   it('merges objects, replaces lists and removes what is null', () => {
     const merged = applyMergePatch({ a: { b: 1, c: 2 }, l: [1, 2] }, { a: { b: null, d: 3 }, l: [3] });
     assert.deepEqual(merged, { a: { c: 2, d: 3 }, l: [3] });
+  });
+
+  it('leaves out what is null in new objects, and takes directives for names', () => {
+    assert.deepEqual(applyMergePatch({}, { a: { b: null, $c: 1 } }), { a: { $c: 1 } });
   });
 });

@@ -1,6 +1,6 @@
-import { parseQuantity } from '../../../src/resource-api/quantity.ts';
-import type { StatusCause } from '../../../src/resource-api/validate/causes.ts';
-import { forbidden, invalidValue, required, tooMany } from '../../../src/resource-api/validate/causes.ts';
+import { parseQuantity } from '../quantity.ts';
+import type { StatusCause } from './causes.ts';
+import { forbidden, invalidValue, required, tooMany } from './causes.ts';
 
 /** One capacity of a device (resource.k8s.io/v1 DeviceCapacity). */
 export interface DeviceCapacity {

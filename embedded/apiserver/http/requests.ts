@@ -2,15 +2,15 @@ import type { StatusReason } from '../status-error.ts';
 
 /** A request as faults and counters see it. */
 export interface RequestFacts {
-  /** As in RBAC: get, list, watch, create, update, patch, delete, deletecollection. */
+  /** As in RBAC: get, list, watch, create, update, patch, delete. */
   readonly verb: string;
-  /** Plural name, "resourceclaims/status" for a subresource, or the path of what is no resource. */
+  /** Plural name, "resourceclaims/status" for a subresource, or the path of anything else. */
   readonly resource: string;
 }
 
 /** Requests that are to fail. */
 export interface FaultRule {
-  /** What the client is told; "reset" closes the connection without an answer. */
+  /** What the client is answered; "reset" closes the connection without an answer. */
   readonly answer: StatusReason | 'reset';
   /** Only this verb; any by default. */
   readonly verb?: string;
@@ -46,5 +46,36 @@ export class Faults {
     found.left--;
     this.#rules = this.#rules.filter(({ left }) => left > 0);
     return found.rule.answer;
+  }
+}
+
+/** How often what was asked for, for load tests. */
+export class RequestCounts {
+  readonly #counts = new Map<string, number>();
+
+  /** All requests. */
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Counts a request. */
+  add(request: RequestFacts): void {
+    const key = `${request.verb} ${request.resource}`;
+    this.#counts.set(key, this.of(request.verb, request.resource) + 1);
+  }
+
+  /** How often a verb was used on a resource ("resourceclaims/status" for a subresource). */
+  of(verb: string, resource: string): number {
+    return this.#counts.get(`${verb} ${resource}`) ?? 0;
+  }
+
+  /** All counts by "verb resource". */
+  all(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** Starts again at zero. */
+  clear(): void {
+    this.#counts.clear();
   }
 }
