@@ -12,7 +12,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { DRAPluginDefinition } from '../src/gen/kubelet/dra-v1.ts';
 import { callUnary } from '../src/lib/grpc-call.ts';
 import { toGrpcMethods } from '../src/lib/grpc-methods.ts';
-import { LocalCluster } from '../embedded/local-cluster.ts';
+import { LocalCluster } from '../embedded/cluster/local-cluster.ts';
 
 const MACHINE = 'pack:2 numa:1 l3:4 core:8 pu:2';
 const MEMORY = '/dev/shm';

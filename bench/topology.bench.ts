@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCpuList } from '../src/cpuset/parse.ts';
-import { writeMachine } from '../embedded/machine.ts';
+import { writeMachine } from '../embedded/machine/write-machine.ts';
 import { readTopologyFrom } from '../src/sysfs/read-topology.ts';
 import { openSysfs, type Sysfs } from '../src/sysfs/sysfs.ts';
 import { parseSynthetic } from '../src/topology/synthetic.ts';

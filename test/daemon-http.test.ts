@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../src/lib/testing/eventually.ts';
 import { deviceClass, pod, resourceClaim } from '../embedded/demo/demo-objects.ts';
-import { LocalCluster } from '../embedded/local-cluster.ts';
-import type { Program } from '../embedded/node-process.ts';
+import { LocalCluster } from '../embedded/cluster/local-cluster.ts';
+import type { Program } from '../embedded/cluster/node-process.ts';
 
 const PROGRAM: Program = [process.execPath, new URL('../src/cli/main.ts', import.meta.url).pathname];
 const DEADLINE_MS = 30_000;

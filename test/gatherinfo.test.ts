@@ -13,7 +13,7 @@ import { DRIVER_NAME } from '../src/cli/gatherinfo/find-driver.ts';
 import { gatherInfo } from '../src/cli/gatherinfo/gather.ts';
 import { ApiServer } from '../embedded/apiserver/api-server.ts';
 import { writeKubeconfig } from '../embedded/apiserver/kubeconfig.ts';
-import { writeMachine } from '../embedded/machine.ts';
+import { writeMachine } from '../embedded/machine/write-machine.ts';
 import { parseSynthetic } from '../src/topology/synthetic.ts';
 
 const run = promisify(execFile);

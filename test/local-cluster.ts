@@ -8,8 +8,8 @@ import { parseCpuList } from '../src/cpuset/parse.ts';
 import type { PreparedClaim } from '../embedded/demo/cluster-state.ts';
 import { readPreparedClaims } from '../embedded/demo/cluster-state.ts';
 import { deviceClass, pod, resourceClaim } from '../embedded/demo/demo-objects.ts';
-import { LocalCluster, type StartDriverOptions, waitFor } from '../embedded/local-cluster.ts';
-import type { Program } from '../embedded/node-process.ts';
+import { LocalCluster, type StartDriverOptions, waitFor } from '../embedded/cluster/local-cluster.ts';
+import type { Program } from '../embedded/cluster/node-process.ts';
 
 const BUNDLE = 'dist/dracpu.cjs';
 

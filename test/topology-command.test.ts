@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { writeMachine } from '../embedded/machine.ts';
+import { writeMachine } from '../embedded/machine/write-machine.ts';
 import { parseSynthetic } from '../src/topology/synthetic.ts';
 import { topologyFromJson } from '../src/topology/topology-from-json.ts';
 

@@ -4,7 +4,7 @@ import { parseClaimSpec, parseSpecFileName } from '../../src/records/cdi-spec.ts
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
 import type { Pod } from '../apiserver/object-types.ts';
-import type { LocalCluster } from '../local-cluster.ts';
+import type { LocalCluster } from '../cluster/local-cluster.ts';
 
 /** A prepared claim as its CDI file has it. */
 export interface PreparedClaim {

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { errorText } from '../../src/lib/log.ts';
 import { DemoReport } from './demo-report.ts';
 import { runDemo } from './run-demo.ts';
-import type { LocalCluster } from '../local-cluster.ts';
+import type { LocalCluster } from '../cluster/local-cluster.ts';
 import { MACHINE_ARGUMENT_HELP, MachineArgumentError, readMachineArgument } from '../../src/cli/machine-argument.ts';
-import type { Program } from '../node-process.ts';
+import type { Program } from '../cluster/node-process.ts';
 import { declareCommand } from '../../src/cli/commands.ts';
 
 /** The options of `dracpu demo`, as commander fills them in. */

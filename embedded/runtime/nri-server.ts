@@ -6,7 +6,7 @@ import { errorText, type Log } from '../../src/lib/log.ts';
 import { type CpuChange, ReplyMerger } from './merge-replies.ts';
 import type { NriIdentity, NriTimeouts } from './nri-identity.ts';
 import { type PlainEvent, PluginConnection } from './plugin-connection.ts';
-import type { State } from './split-state.ts';
+import type { State } from './nri-messages.ts';
 
 /** What the server needs of the runtime around it. */
 interface NriHost {

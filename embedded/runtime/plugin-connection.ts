@@ -19,7 +19,7 @@ import { implementService, TtrpcServer } from '../../src/ttrpc/server.ts';
 import { TtrpcError } from '../../src/ttrpc/status.ts';
 import type { NriIdentity, NriTimeouts } from './nri-identity.ts';
 import { RuntimeError } from './runtime-error.ts';
-import { splitState, type State } from './split-state.ts';
+import { splitState, type State } from './nri-messages.ts';
 
 /** Events that have no answer: their calls since NRI 0.12. */
 const EVENT_CALLS = {

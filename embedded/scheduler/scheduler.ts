@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
+import { poolsOf } from '../../src/resource-api/allocation/device-pool.ts';
+import { DeviceUsage } from '../../src/resource-api/allocation/device-usage.ts';
 import type { AllocationResult, ClaimConsumer, ResourceClaim } from '../../src/resource-api/objects.ts';
 import type { Pod } from '../apiserver/object-types.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { DELETE_PROTECTION, generatePodClaims, releaseUnusedClaims } from './claim-controller.ts';
-import { viewCluster } from './cluster-view.ts';
 import { recordEvent } from './events.ts';
+import { isActive } from './node-fit.ts';
 import { type ClusterView, placePod } from './placement-of-pod.ts';
 import { claimsOfPod, isReservedFor } from './pod-claims.ts';
 
@@ -17,6 +20,26 @@ export interface SchedulerOptions {
 const DEFAULT_NAME = 'default-scheduler';
 /** What can change a decision. Events are not among them: the scheduler writes those itself. */
 const WATCHED = ['pods', 'nodes', 'deviceclasses', 'resourceslices', 'resourceclaims', 'resourceclaimtemplates'];
+
+/** Reads the cluster as it is now, for placing one pod after the other. */
+function viewCluster(store: ObjectStore): ClusterView {
+  const podsByNode = new Map<string, Pod[]>();
+  for (const pod of store.list('pods').items) {
+    const { nodeName } = pod.spec;
+    if (nodeName === undefined || !isActive(pod)) continue;
+    const pods = podsByNode.get(nodeName);
+    if (pods) pods.push(pod);
+    else podsByNode.set(nodeName, [pod]);
+  }
+  return {
+    nodes: store.list('nodes').items,
+    pools: poolsOf(store.list('resourceslices').items),
+    podsByNode,
+    classes: new Map(store.list('deviceclasses').items.map((deviceClass) => [deviceClass.metadata.name, deviceClass])),
+    usage: DeviceUsage.of(store.list('resourceclaims').items),
+    newShareId: randomUUID,
+  };
+}
 
 /**
  * Binds pods to nodes and allocates their claims, creates claims from templates and takes them back. It looks at

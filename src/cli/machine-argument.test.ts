@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { writeMachine } from '../../embedded/machine.ts';
+import { writeMachine } from '../../embedded/machine/write-machine.ts';
 import { parseSynthetic } from '../topology/synthetic.ts';
 import { topologyToJson } from '../topology/topology-json.ts';
 import { MachineArgumentError, type MachineArgumentErrorCode, readMachineArgument } from './machine-argument.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parse } from '../config/testing/parse.ts';
 import type { Machine } from '../devices/machine.ts';
 import { silentLog } from '../lib/log.ts';
-import { describeMachine } from '../../embedded/machine-tree.ts';
+import { describeMachine } from '../../embedded/machine/describe-machine.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { readTopologyFrom } from '../sysfs/read-topology.ts';
 import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';

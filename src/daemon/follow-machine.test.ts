@@ -10,7 +10,7 @@ import { preparedClaim } from '../containers/testing/fixtures.ts';
 import { silentLog } from '../lib/log.ts';
 import { readTopologyFrom } from '../sysfs/read-topology.ts';
 import { openMemorySysfs } from '../sysfs/testing/memory-sysfs.ts';
-import { describeMachine } from '../../embedded/machine-tree.ts';
+import { describeMachine } from '../../embedded/machine/describe-machine.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
 import { DeviceNames } from './device-names-file.ts';
 import { followMachine } from './follow-machine.ts';

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { waitFor } from '../../embedded/local-cluster.ts';
+import { waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { CHART } from '../../hack/helm.ts';
 import { skipReason, startCluster } from '../local-cluster.ts';
 import { findObjectProblems, findOpenApi } from './openapi.ts';

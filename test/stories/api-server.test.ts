@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
 
 function waitForFailure(cluster: LocalCluster, pod: string): Promise<string> {

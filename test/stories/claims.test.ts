@@ -5,7 +5,7 @@ import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
 import type { ResourceClaimSpec } from '../../src/resource-api/objects.ts';
 import { pod } from '../../embedded/demo/demo-objects.ts';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';
 import {
   cpusOf,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
 import { pod } from '../../embedded/demo/demo-objects.ts';
-import { waitFor } from '../../embedded/local-cluster.ts';
+import { waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { readTopology } from '../../src/sysfs/read-topology.ts';
 import { findMemoryNodes } from '../../src/topology/memory-nodes.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster, startConfigured } from '../local-cluster.ts';

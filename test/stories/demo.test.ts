@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { DemoDocument } from '../../embedded/demo/demo-report.ts';
-import { waitFor } from '../../embedded/local-cluster.ts';
+import { waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { program, skipReason } from '../local-cluster.ts';
 
 const [file, ...first] = program;

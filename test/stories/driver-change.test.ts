@@ -5,7 +5,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { claimSpecFileName } from '../../src/records/cdi-spec.ts';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import {
   areDisjoint,
   cpusOf,

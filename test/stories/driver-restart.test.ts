@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pod } from '../../embedded/demo/demo-objects.ts';
-import { waitFor } from '../../embedded/local-cluster.ts';
+import { waitFor } from '../../embedded/cluster/local-cluster.ts';
 import {
   areDisjoint,
   cpusOf,

@@ -11,8 +11,8 @@ import type { KubeObject } from '../../src/resource-api/kube-object.ts';
 import type { ResourceClaim } from '../../src/resource-api/objects.ts';
 import type { ObjectOf, Pod } from '../../embedded/apiserver/object-types.ts';
 import { pod } from '../../embedded/demo/demo-objects.ts';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
-import type { ContainerReport } from '../../embedded/node-commands.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
+import type { ContainerReport } from '../../embedded/node/node-commands.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';
 import { cpusOf, skipReason, startConfigured } from '../local-cluster.ts';
 

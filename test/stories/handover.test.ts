@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Client, credentials } from '@grpc/grpc-js';
-import { type LocalCluster, type StartDriverOptions, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, type StartDriverOptions, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { DRAPluginDefinition } from '../../src/gen/kubelet/dra-v1.ts';
 import { callUnary } from '../../src/lib/grpc-call.ts';
 import { toGrpcMethods } from '../../src/lib/grpc-methods.ts';

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { deviceClass, pod } from '../../embedded/demo/demo-objects.ts';
-import { LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { cpusOf, createClaimedPod, program, skipReason } from '../local-cluster.ts';
 
 async function limitPods(cluster: LocalCluster, list: string): Promise<void> {

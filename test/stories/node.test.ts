@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { ResourceSlice } from '../../src/resource-api/objects.ts';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
 
 /** Two seconds are promised; a busy machine may take longer, a periodic check would take much longer. */

@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pod } from '../../embedded/demo/demo-objects.ts';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { areDisjoint, cpusOf, skipReason, startCluster } from '../local-cluster.ts';
 
 /** Four L3 caches of two cores each: 0-1, 2-3, 4-5, 6-7. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { LocalCluster } from '../../embedded/local-cluster.ts';
+import type { LocalCluster } from '../../embedded/cluster/local-cluster.ts';
 import { areDisjoint, cpusOf, createClaimedPod, skipReason, startCluster } from '../local-cluster.ts';
 
 /** Eight CPUs; `db` and `cache` have others than they would get if they came first. */

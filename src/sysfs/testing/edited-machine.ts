@@ -1,4 +1,4 @@
-import { describeMachine } from '../../../embedded/machine-tree.ts';
+import { describeMachine } from '../../../embedded/machine/describe-machine.ts';
 import { parseSynthetic } from '../../topology/synthetic.ts';
 import type { CpuTopology } from '../../topology/topology.ts';
 import { type ReadTopologyOptions, readTopologyFrom } from '../read-topology.ts';

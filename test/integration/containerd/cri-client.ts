@@ -15,7 +15,7 @@ import {
   PodSandboxConfig,
   PodSandboxMetadata,
   RuntimeServiceDefinition,
-} from '../../../src/gen/cri.ts';
+} from '../gen/cri.ts';
 import { callUnary } from '../../../src/lib/grpc-call.ts';
 import { type GrpcMethod, toGrpcMethods } from '../../../src/lib/grpc-methods.ts';
 import { newMessage } from '../../../src/nri/messages.ts';

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { errorText } from '../src/lib/log.ts';
-import type { GivenMachine } from '../src/cli/machine-argument.ts';
+import { errorText } from '../../src/lib/log.ts';
+import type { GivenMachine } from '../../src/cli/machine-argument.ts';
 import { chooseMachine, type EmbeddedMachine } from './choose-machine.ts';
 import { EmbeddedNode, type EmbeddedNodeOptions, type NodeAddresses } from './embedded-node.ts';
 import { type NodeCommand, runNodeCommand } from './node-commands.ts';
-import { Ward } from './ward.ts';
+import { ProcessGuard } from './process-guard.ts';
 
 /** How the process of an embedded node is set up. */
 export interface ServeNodeOptions extends Omit<EmbeddedNodeOptions, 'cpus' | 'launcher'> {
@@ -50,10 +50,10 @@ function describe(node: EmbeddedNode, machine: EmbeddedMachine, nodeName: string
   };
 }
 
-async function answer(node: EmbeddedNode, line: string, ward: Ward): Promise<NodeResponse> {
+async function answer(node: EmbeddedNode, line: string, guard: ProcessGuard): Promise<NodeResponse> {
   const { id, command } = JSON.parse(line) as NodeRequest;
   try {
-    return { id, result: await runNodeCommand(node, command, ward) };
+    return { id, result: await runNodeCommand(node, command, guard) };
   } catch (error) {
     return { id, error: errorText(error) };
   }
@@ -70,16 +70,16 @@ export async function serveNode(
   const machine = chooseMachine(options.machine, options.directory);
   const launcher = machine.isDescribed || options.simulateContainers ? 'simulated' : 'process';
   const node = await EmbeddedNode.start({ ...options, cpus: machine.usable, launcher });
-  const ward = new Ward();
+  const guard = new ProcessGuard();
   const write = (line: object) => void output.write(`${JSON.stringify(line)}\n`);
   try {
     write(describe(node, machine, options.nodeName));
     const lines = createInterface({ input });
     stop.addEventListener('abort', () => lines.close(), { once: true });
     if (stop.aborted) return;
-    for await (const line of lines) if (line.trim() !== '') write(await answer(node, line, ward));
+    for await (const line of lines) if (line.trim() !== '') write(await answer(node, line, guard));
   } finally {
-    ward.end();
+    guard.end();
     await node.stop();
     if (options.removeDirectory) await rm(options.directory, { recursive: true, force: true });
   }

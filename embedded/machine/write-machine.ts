@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CpuTopology } from '../src/topology/topology.ts';
-import { describeMachine } from './machine-tree.ts';
+import type { CpuTopology } from '../../src/topology/topology.ts';
+import { describeMachine } from './describe-machine.ts';
 
 /**
  * Writes a machine's sysfs below `directory`, which then serves as a host root: reading it back gives an equal topology.

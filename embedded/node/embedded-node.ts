@@ -1,15 +1,15 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CpuSet } from '../src/cpuset/cpu-set.ts';
-import type { Log } from '../src/lib/log.ts';
-import { ApiServer } from './apiserver/api-server.ts';
-import type { FeatureGates } from './apiserver/feature-gates.ts';
-import { writeKubeconfig } from './apiserver/kubeconfig.ts';
-import { Kubelet } from './kubelet/kubelet.ts';
-import type { KubeletTiming } from './kubelet/timing.ts';
-import type { NriGeneration } from './runtime/nri-identity.ts';
-import { Runtime } from './runtime/runtime.ts';
-import { Scheduler } from './scheduler/scheduler.ts';
+import type { CpuSet } from '../../src/cpuset/cpu-set.ts';
+import type { Log } from '../../src/lib/log.ts';
+import { ApiServer } from '../apiserver/api-server.ts';
+import type { FeatureGates } from '../apiserver/feature-gates.ts';
+import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
+import { Kubelet } from '../kubelet/kubelet.ts';
+import type { KubeletTiming } from '../kubelet/timing.ts';
+import type { NriGeneration } from '../runtime/nri-identity.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import { Scheduler } from '../scheduler/scheduler.ts';
 
 /** What an embedded node is made of. */
 export interface EmbeddedNodeOptions {

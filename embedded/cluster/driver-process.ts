@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Program } from './node-process.ts';
-import type { ReadyLine } from './serve-node.ts';
+import type { ReadyLine } from '../node/serve-node.ts';
 
 /** How a driver is started beside a node. */
 export interface DriverProcessOptions {

@@ -2,13 +2,13 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCpuList } from '../src/cpuset/parse.ts';
-import { errorText } from '../src/lib/log.ts';
+import { parseCpuList } from '../../src/cpuset/parse.ts';
+import { errorText } from '../../src/lib/log.ts';
 import { ApiClient } from './api-client.ts';
 import { DriverProcess } from './driver-process.ts';
-import type { ContainerReport, DriverState } from './node-commands.ts';
+import type { ContainerReport, DriverState } from '../node/node-commands.ts';
 import { type Program, NodeProcess } from './node-process.ts';
-import { CodedError } from '../src/lib/coded-error.ts';
+import { CodedError } from '../../src/lib/coded-error.ts';
 
 /** How a local cluster is set up. */
 export interface LocalClusterOptions {

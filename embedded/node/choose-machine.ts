@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { GivenMachine } from '../src/cli/machine-argument.ts';
-import type { CpuSet } from '../src/cpuset/cpu-set.ts';
-import { parseCpuList } from '../src/cpuset/parse.ts';
-import { readTopology } from '../src/sysfs/read-topology.ts';
-import type { CpuTopology } from '../src/topology/topology.ts';
-import { writeMachine } from './machine.ts';
+import type { GivenMachine } from '../../src/cli/machine-argument.ts';
+import type { CpuSet } from '../../src/cpuset/cpu-set.ts';
+import { parseCpuList } from '../../src/cpuset/parse.ts';
+import { readTopology } from '../../src/sysfs/read-topology.ts';
+import type { CpuTopology } from '../../src/topology/topology.ts';
+import { writeMachine } from '../machine/write-machine.ts';
 
 /** The machine an embedded node is on. */
 export interface EmbeddedMachine {

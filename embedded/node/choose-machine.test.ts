@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseSynthetic } from '../src/topology/synthetic.ts';
+import { parseSynthetic } from '../../src/topology/synthetic.ts';
 import { chooseMachine } from './choose-machine.ts';
-import { writeMachine } from './machine.ts';
+import { writeMachine } from '../machine/write-machine.ts';
 
 function newDirectory(): { directory: string; [Symbol.dispose](): void } {
   const directory = mkdtempSync(join(tmpdir(), 'dracpu-machine-'));

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Log } from '../src/lib/log.ts';
-import { makeDirectory } from '../src/lib/make-directory.ts';
-import { MACHINE_ARGUMENT_HELP, readGivenMachine } from '../src/cli/machine-argument.ts';
-import type { FeatureGates } from './apiserver/feature-gates.ts';
-import { type KubeletTiming, REAL_TIMING } from './kubelet/timing.ts';
+import type { Log } from '../../src/lib/log.ts';
+import { makeDirectory } from '../../src/lib/make-directory.ts';
+import { MACHINE_ARGUMENT_HELP, readGivenMachine } from '../../src/cli/machine-argument.ts';
+import type { FeatureGates } from '../apiserver/feature-gates.ts';
+import { type KubeletTiming, REAL_TIMING } from '../kubelet/timing.ts';
 import { serveNode } from './serve-node.ts';
-import { declareCommand } from '../src/cli/commands.ts';
+import { declareCommand } from '../../src/cli/commands.ts';
 
 /** The options of `dracpu embedded-node`, as commander fills them in. */
 interface EmbeddedNodeOptions {

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assert as assertProperty, constantFrom, property } from 'fast-check';
-import { CpuSet } from '../src/cpuset/cpu-set.ts';
-import { readTopology, readTopologyFrom } from '../src/sysfs/read-topology.ts';
-import { openMemorySysfs } from '../src/sysfs/testing/memory-sysfs.ts';
-import { parseSynthetic } from '../src/topology/synthetic.ts';
-import { randomMachine } from '../src/topology/testing/random-machine.ts';
-import type { CpuTopology } from '../src/topology/topology.ts';
-import { writeMachine } from './machine.ts';
-import { describeMachine } from './machine-tree.ts';
+import { CpuSet } from '../../src/cpuset/cpu-set.ts';
+import { readTopology, readTopologyFrom } from '../../src/sysfs/read-topology.ts';
+import { openMemorySysfs } from '../../src/sysfs/testing/memory-sysfs.ts';
+import { parseSynthetic } from '../../src/topology/synthetic.ts';
+import { randomMachine } from '../../src/topology/testing/random-machine.ts';
+import type { CpuTopology } from '../../src/topology/topology.ts';
+import { writeMachine } from './write-machine.ts';
+import { describeMachine } from './describe-machine.ts';
 
 const everything = { hostRoot: '/', pcieRoots: true } as const;
 

@@ -1,9 +1,9 @@
-import { CodedError } from '../src/lib/coded-error.ts';
-import type { CpuSet } from '../src/cpuset/cpu-set.ts';
-import type { FaultRule } from './apiserver/http/requests.ts';
+import { CodedError } from '../../src/lib/coded-error.ts';
+import type { CpuSet } from '../../src/cpuset/cpu-set.ts';
+import type { FaultRule } from '../apiserver/http/requests.ts';
 import type { EmbeddedNode } from './embedded-node.ts';
-import type { ContainerStatus } from './runtime/container.ts';
-import type { Ward } from './ward.ts';
+import type { ContainerStatus } from '../runtime/container.ts';
+import type { ProcessGuard } from './process-guard.ts';
 
 /** What the process of an embedded node can be told, one JSON object a line on its standard input. */
 export type NodeCommand =
@@ -73,7 +73,7 @@ function readDriverState({ kubelet, runtime }: EmbeddedNode): DriverState {
 }
 
 /** Does what a command says; the answer is a JSON value, undefined for nothing to tell. */
-export async function runNodeCommand(node: EmbeddedNode, command: NodeCommand, ward: Ward): Promise<unknown> {
+export async function runNodeCommand(node: EmbeddedNode, command: NodeCommand, guard: ProcessGuard): Promise<unknown> {
   const { kubelet, runtime, apiServer } = node;
   switch (command.do) {
     case 'listContainers':
@@ -107,6 +107,6 @@ export async function runNodeCommand(node: EmbeddedNode, command: NodeCommand, w
     case 'failRequests':
       return apiServer.faults.failNext(command.rule);
     case 'guard':
-      return ward.take(command.pid);
+      return guard.take(command.pid);
   }
 }

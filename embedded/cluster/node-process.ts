@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { invariant } from '../src/lib/invariant.ts';
-import type { NodeCommand } from './node-commands.ts';
-import type { NodeResponse, ReadyLine } from './serve-node.ts';
-import { CodedError } from '../src/lib/coded-error.ts';
+import { invariant } from '../../src/lib/invariant.ts';
+import type { NodeCommand } from '../node/node-commands.ts';
+import type { NodeResponse, ReadyLine } from '../node/serve-node.ts';
+import { CodedError } from '../../src/lib/coded-error.ts';
 
 /** How a program is started: the executable and its first arguments. */
 export type Program = readonly [string, ...string[]];

@@ -1,6 +1,6 @@
-import type { KubeObject } from '../src/resource-api/kube-object.ts';
-import type { ObjectOf } from './apiserver/object-types.ts';
-import { CodedError } from '../src/lib/coded-error.ts';
+import type { KubeObject } from '../../src/resource-api/kube-object.ts';
+import type { ObjectOf } from '../apiserver/object-types.ts';
+import { CodedError } from '../../src/lib/coded-error.ts';
 
 /** Where the objects of a resource are. */
 const PREFIXES: Readonly<Record<string, string>> = {

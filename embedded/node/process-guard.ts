@@ -12,7 +12,7 @@ function readStartTime(pid: number): string | undefined {
 }
 
 /** Processes that are to end with this one. */
-export class Ward {
+export class ProcessGuard {
   /** When each process started. */
   readonly #processes = new Map<number, string>();
 

@@ -1,5 +1,5 @@
-import { CpuSet } from '../src/cpuset/cpu-set.ts';
-import type { Cpu, CpuTopology } from '../src/topology/topology.ts';
+import { CpuSet } from '../../src/cpuset/cpu-set.ts';
+import type { Cpu, CpuTopology } from '../../src/topology/topology.ts';
 
 /** A sysfs tree as values. Paths are relative to the root, as in `sys/devices/system/cpu/online`. */
 export interface SysfsTree {
