@@ -9,7 +9,7 @@ import { Container, PodSandbox } from '../../src/gen/nri.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { eventually } from '../../src/lib/testing/eventually.ts';
 import { newMessage } from '../../src/nri/messages.ts';
-import { writeMachine } from '../../embedded/machine.ts';
+import { writeMachine } from '../../embedded/machine/write-machine.ts';
 import { chooseIdentity } from '../../embedded/runtime/nri-identity.ts';
 import { NriServer } from '../../embedded/runtime/nri-server.ts';
 import { parseSynthetic } from '../../src/topology/synthetic.ts';

@@ -1,6 +1,6 @@
 /** A DRA driver of other devices beside the CPU driver, as small as the scheduler and the kubelet allow. */
 import type { TestContext } from 'node:test';
-import type { LocalCluster } from '../../embedded/local-cluster.ts';
+import type { LocalCluster } from '../../embedded/cluster/local-cluster.ts';
 import { KubeletPlugin } from '../../src/kubelet/kubelet-plugin.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { chooseSocketPaths } from '../../src/sockets/socket-paths.ts';

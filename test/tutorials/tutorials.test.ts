@@ -5,7 +5,7 @@ import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { stringify } from 'yaml';
-import { type LocalCluster, waitFor } from '../../embedded/local-cluster.ts';
+import { type LocalCluster, waitFor } from '../../embedded/cluster/local-cluster.ts';
 import { skipReason, startConfigured } from '../local-cluster.ts';
 import { startDeviceDriver } from './device-driver.ts';
 import { makePods, readTutorial, type Result } from './tutorial.ts';
