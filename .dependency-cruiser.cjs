@@ -6,7 +6,7 @@ const rooms = {
   lib: [],
   gen: [],
   records: ['lib', 'cpuset', 'claims'],
-  metrics: [],
+  metrics: ['lib/version'],
   cpuset: [...errors],
   topology: ['cpuset', ...errors],
   placement: ['cpuset', 'topology', ...errors],

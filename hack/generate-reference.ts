@@ -8,7 +8,7 @@ import { describeParametersSchema } from '../src/claims/opaque-parameters.ts';
 import { describeDefault } from '../src/config/help.ts';
 import { describeConfigSchema } from '../src/config/json-schema.ts';
 import { optionRows } from '../src/config/options.ts';
-import { describeMetrics } from '../src/metrics/describe-metrics.ts';
+import { describeMetrics, describeRuntimeMetrics } from '../src/metrics/describe-metrics.ts';
 import { type ChartFiles, completeValuesSchema, describeValues } from './chart-schema/chart-values.ts';
 import { drawReadmePicture } from './readme-picture.ts';
 import { describeOpaqueParameters, formatDeviceSections } from './reference-devices.ts';
@@ -41,8 +41,8 @@ function formatOptions(): string {
   return formatTable(['key', 'flag', 'environment', 'values', 'default', 'what it does'], rows);
 }
 
-function formatMetrics(): string {
-  const rows = describeMetrics().map(({ name, type, labels, help }) => [
+function formatMetrics(metrics: ReturnType<typeof describeRuntimeMetrics>): string {
+  const rows = metrics.map(({ name, type, labels, help }) => [
     code(name),
     type,
     labels.map(code).join(', '),
@@ -87,7 +87,13 @@ function describePages(chart: ChartFiles): Page[] {
   ]);
   return [
     { path: 'docs/reference/configuration.md', sections: new Map([['options', formatOptions()]]) },
-    { path: 'docs/reference/metrics.md', sections: new Map([['metrics', formatMetrics()]]) },
+    {
+      path: 'docs/reference/metrics.md',
+      sections: new Map([
+        ['metrics', formatMetrics(describeMetrics())],
+        ['runtime metrics', formatMetrics(describeRuntimeMetrics())],
+      ]),
+    },
     { path: 'docs/reference/attributes.md', sections: formatDeviceSections() },
     { path: 'docs/reference/opaque-parameters.md', sections: parameters },
     { path: `${CHART}/README.md`, sections: new Map([['values', formatValues(chart)]]) },

@@ -1,15 +1,22 @@
 import type { EventRecorder } from '../apiserver/events/event-recorder.ts';
 import { type ClaimReference, describeClaim } from '../claims/claim.ts';
 import type { ClaimPod } from '../claims/claim-object.ts';
+import { claimErrorCodes } from '../claims/claim-error.ts';
 import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import type { ClaimEvent } from '../prepare/claim-events.ts';
 import { errorText, type Log } from '../lib/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
+/** Stands for the code of an error that was not expected. */
+const INTERNAL = 'Internal';
+
+/** Every reason for which a claim or a container can be expected to be refused. */
+export const REFUSAL_REASONS: readonly string[] = [...claimErrorCodes, INTERNAL];
+
 /** The code of an expected error, for counters and events. */
 export function errorCode(error: unknown): string {
   const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : 'Internal';
+  return typeof code === 'string' ? code : INTERNAL;
 }
 
 /** One log line a decision. */

@@ -4,6 +4,7 @@ import { chooseSocketPaths } from '../sockets/socket-paths.ts';
 import { sweepStaleSockets } from '../sockets/stale-sockets.ts';
 import { sleep } from '../lib/backoff.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { REFUSAL_REASONS } from './claim-observer.ts';
 import { connectApi } from './connect-api.ts';
 import { loadFoundation, loadMachine } from './foundation.ts';
 import { followMachine } from './follow-machine.ts';
@@ -96,7 +97,8 @@ async function startParts(
   });
   // What takes time and touches nothing comes first: from here to the runtime's connection nobody pins new containers.
   const readiness = new Readiness();
-  const metrics = createMetrics(() => readMetricsState(readState()));
+  const metrics = createMetrics(() => readMetricsState(readState()), { refusalReasons: REFUSAL_REASONS });
+  base.push(async () => metrics.stop());
   const { environment } = options;
   const api = await connectApi({ config, environment, log: logger.forModule('apiserver'), readiness, metrics });
   base.push(async () => {

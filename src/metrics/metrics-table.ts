@@ -1,39 +1,12 @@
+import { commit, version } from '../lib/version.ts';
+import { type CounterRow, type HistogramRow, type ReadRow, readRow, type Sample } from './metric-row.ts';
 import type { DomainUsage, MetricsState } from './metrics-state.ts';
 
-/** A value of a gauge with the values of its labels. */
-interface Sample {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
-
-interface MetricRow {
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-}
-
-/** A value that is read when somebody scrapes, so that it can never be stale. */
-export interface GaugeRow extends MetricRow {
-  readonly kind: 'gauge';
-  readonly read: (state: MetricsState) => readonly Sample[];
-}
-
-/** A number that only grows. */
-export interface CounterRow extends MetricRow {
-  readonly kind: 'counter';
-  /** Label values that are shown as 0 from the start, so that the first event is an increase that an alert sees. */
-  readonly initial: readonly Sample['labels'][];
-}
-
-/** Observations counted in buckets. */
-export interface HistogramRow extends MetricRow {
-  readonly kind: 'histogram';
-  /** Upper bounds, ascending. */
-  readonly buckets: readonly number[];
-}
+/** A value of the driver that is read at each scrape. */
+type GaugeRow = ReadRow<MetricsState>;
 
 function gauge(name: string, help: string, read: (state: MetricsState) => number): GaugeRow {
-  return { kind: 'gauge', name, help, labels: [], read: (state) => [{ labels: {}, value: read(state) }] };
+  return readRow('gauge', [name, help], read);
 }
 
 /** The gauges of one kind of domain. */
@@ -107,6 +80,13 @@ export const gaugeRows: readonly GaugeRow[] = [
   },
   ...domainGauges({ name: 'numa_node', label: 'numa_node', called: 'NUMA node' }, (state) => state.numaNodes),
   ...domainGauges({ name: 'l3_cache', label: 'l3_cache', called: 'L3 cache' }, (state) => state.l3Caches),
+  {
+    kind: 'gauge',
+    name: 'dra_cpu_build_info',
+    help: 'The release of the driver and what it runs on as labels, with value 1.',
+    labels: ['version', 'commit', 'node_version'],
+    read: () => [{ labels: { version, commit, node_version: process.version }, value: 1 }],
+  },
 ];
 
 /** The counters, by the event that they count. */

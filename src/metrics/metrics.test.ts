@@ -76,6 +76,32 @@ test('createMetrics shows the reference’s results as 0 before anything happene
   assert.equal(samples.get('dra_cpu_damaged_spec_files_total'), 0);
 });
 
+test('createMetrics shows every reason of refusals as 0 before anything was refused, and the first one as an increase', async () => {
+  const refusalReasons = ['Conflict', 'NotEnoughCPUs', ...Array.from({ length: 60 }, (_, index) => `Code${index}`)];
+  const metrics = createMetrics(() => idle, { refusalReasons });
+  const read = async (stage: string, reason: string) =>
+    (await scrapeSamples(metrics)).get(`dra_cpu_refusals_total{stage="${stage}",reason="${reason}"}`);
+  for (const stage of ['prepare', 'container'])
+    for (const reason of refusalReasons) assert.equal(await read(stage, reason), 0);
+  metrics.recordRefusal('container', 'Code59');
+  metrics.recordRefusal('prepare', 'ENOSPC');
+  assert.equal(await read('container', 'Code59'), 1);
+  assert.equal(await read('prepare', 'ENOSPC'), 1);
+  metrics.stop();
+});
+
+test('every counter with labels has initial values, or gets them from its creator', () => {
+  const without = Object.values(counterRows).filter(({ labels, initial }) => labels.length > 0 && initial.length === 0);
+  assert.deepEqual(without, [counterRows.refusal]);
+});
+
+test('createMetrics says which release runs on which Node.js', async () => {
+  const samples = await scrapeSamples(createMetrics(() => idle));
+  const [name = ''] = [...samples.keys()].filter((key) => key.startsWith('dra_cpu_build_info'));
+  assert.match(name, /^dra_cpu_build_info\{version="[^"]+",commit="[^"]+",node_version="v\d+\.\d+\.\d+"\}$/);
+  assert.equal(samples.get(name), 1);
+});
+
 test('createMetrics computes gauges at each scrape and forgets domains that are gone', async () => {
   let state: MetricsState = {
     ...idle,

@@ -1,16 +1,16 @@
-import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { Registry } from '@prometheus-io/client';
+import type { CounterRow } from './metric-row.ts';
 import type { MetricsState } from './metrics-state.ts';
-import {
-  type CounterRow,
-  counterRows,
-  gaugeRows,
-  type GaugeRow,
-  type HistogramRow,
-  histogramRows,
-} from './metrics-table.ts';
+import { counterRows, gaugeRows, histogramRows } from './metrics-table.ts';
+import { createCounter, createHistogram, createReader } from './registered.ts';
+import { createRuntimeMetrics } from './runtime-metrics.ts';
 
 /** Whether an operation did what was asked. */
 type OperationResult = 'success' | 'error';
+
+/** Whose request was refused: the kubelet's for a claim, or the container runtime's for a container. */
+const REFUSAL_STAGES = ['prepare', 'container'] as const;
+type RefusalStage = (typeof REFUSAL_STAGES)[number];
 
 /** Where the driver reports events that are counted. Methods never throw and may be passed on without their object. */
 interface MetricsRecorder {
@@ -27,7 +27,7 @@ interface MetricsRecorder {
     readonly durationMs: number;
   }) => void;
   /** A claim was not prepared or a container not admitted; `reason` is the error's code. */
-  readonly recordRefusal: (stage: 'prepare' | 'container', reason: string) => void;
+  readonly recordRefusal: (stage: RefusalStage, reason: string) => void;
   /** A container had other CPUs than it was given. */
   readonly recordDrift: (outcome: 'repaired' | 'failed' | 'missed' | 'confined') => void;
   /** A lost connection was made again. */
@@ -42,43 +42,41 @@ export interface Metrics extends MetricsRecorder {
   readonly contentType: string;
   /** All metrics in the Prometheus text format 0.0.4. Gauges are computed now. */
   readonly scrape: () => Promise<string>;
+  /** Ends what is sampled between scrapes. May be called twice. */
+  readonly stop: () => void;
 }
 
-/** A label takes this many values at most; what comes after is counted as "other", so that no peer can grow our memory. */
+/** A label takes this many values that were not known before at most; what comes after is counted as "other", so that no peer can grow our memory. */
 const LABEL_VALUES_MAX = 32;
 const MS_PER_S = 1_000;
 
-function createCounter(registry: Registry, { name, help, labels, initial }: CounterRow): Counter<string> {
-  const counter = new Counter<string>({ name, help, labelNames: labels, registers: [registry] });
-  for (const values of initial) counter.inc({ ...values }, 0);
-  return counter;
-}
-
-function createHistogram(registry: Registry, { name, help, labels, buckets }: HistogramRow): Histogram<string> {
-  return new Histogram<string>({ name, help, labelNames: labels, buckets: [...buckets], registers: [registry] });
-}
-
-function createGauge(registry: Registry, { name, help, labels }: GaugeRow): Gauge<string> {
-  return new Gauge<string>({ name, help, labelNames: labels, registers: [registry] });
-}
-
-/** Lets the first values of a label pass and calls later ones "other". */
-function createLabelLimit(): (value: string) => string {
-  const known = new Set<string>();
+/**
+ * Lets the known values of a label and the first others pass, and calls later ones "other".
+ * @param known values that cannot be more than they are.
+ */
+function createLabelLimit(known: Iterable<string> = []): (value: string) => string {
+  const passing = new Set(known);
+  const most = passing.size + LABEL_VALUES_MAX;
   return (value) => {
-    if (!known.has(value) && known.size >= LABEL_VALUES_MAX) return 'other';
-    known.add(value);
+    if (!passing.has(value) && passing.size >= most) return 'other';
+    passing.add(value);
     return value;
   };
+}
+
+/** What is known of a driver before anything happens. */
+export interface MetricsOptions {
+  /** Reasons for which claims and containers can be refused; shown as 0 from the start. */
+  readonly refusalReasons?: readonly string[];
 }
 
 /**
  * Creates the metrics of one driver, in a registry of their own.
  * @param readState what gauges show; asked at every scrape, so that they agree with the ledger at that moment.
  */
-export function createMetrics(readState: () => MetricsState): Metrics {
+export function createMetrics(readState: () => MetricsState, { refusalReasons = [] }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
-  const gauges = gaugeRows.map((row) => ({ row, gauge: createGauge(registry, row) }));
+  const read = createReader(registry, gaugeRows);
   const counter = (row: CounterRow) => createCounter(registry, row);
   const [prepare, unprepare] = [counter(counterRows.prepare), counter(counterRows.unprepare)];
   const [refusal, drift] = [counter(counterRows.refusal), counter(counterRows.drift)];
@@ -86,7 +84,9 @@ export function createMetrics(readState: () => MetricsState): Metrics {
   const prepareDuration = createHistogram(registry, histogramRows.prepareDuration);
   const claimCpus = createHistogram(registry, histogramRows.claimCpus);
   const hookDuration = createHistogram(registry, histogramRows.hookDuration);
-  const [limitHook, limitReason] = [createLabelLimit(), createLabelLimit()];
+  const [limitHook, limitReason] = [createLabelLimit(), createLabelLimit(refusalReasons)];
+  for (const stage of REFUSAL_STAGES) for (const reason of refusalReasons) refusal.inc({ stage, reason }, 0);
+  const runtime = createRuntimeMetrics(registry);
   return {
     recordPrepare: (result, durationMs) => {
       prepare.inc({ result });
@@ -102,12 +102,10 @@ export function createMetrics(readState: () => MetricsState): Metrics {
     recordDamagedFile: () => damagedFile.inc(),
     contentType: registry.contentType,
     scrape: async () => {
-      const state = readState();
-      for (const { row, gauge } of gauges) {
-        gauge.reset();
-        for (const { labels, value } of row.read(state)) gauge.set({ ...labels }, value);
-      }
+      read(readState());
+      await runtime.collect();
       return registry.metrics();
     },
+    stop: runtime.stop,
   };
 }
