@@ -353,3 +353,18 @@ test('toSliceDevice leaves out what the kernel does not tell and adds PCIe roots
     },
   );
 });
+
+test('enumerateDevices publishes no socket for a NUMA node that spans sockets', () => {
+  const machine = smtMachine({ nodes: 2, cores: 1 });
+  const [node] = machine.numaNodes;
+  assert.ok(node);
+  const wide = { ...machine, numaNodes: [{ ...node, cpus: machine.online }] };
+  const socketOf = (topology: CpuTopology, reserved = CpuSet.empty) => {
+    const [device] = enumerateDevices(topology, grouped('numanode'), reserved).devices;
+    assert.ok(device);
+    return toSliceDevice(device, topology, { exposePcieRoots: false }).attributes['dra.cpu/socketID'];
+  };
+  assert.deepEqual(socketOf(machine), { int: 0 });
+  assert.equal(socketOf(wide), undefined);
+  assert.deepEqual(socketOf(wide, CpuSet.of(1, 3)), { int: 0 }, 'all CPUs left are of socket 0');
+});

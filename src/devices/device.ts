@@ -119,13 +119,21 @@ function findCommon<Value>(cpus: readonly Cpu[], valueOf: (cpu: Cpu) => Value): 
   return values.size === 1 ? value : undefined;
 }
 
-/** Grouped devices before reserved CPUs are taken out: every group of the kind, even one that ends up empty. */
+/**
+ * Grouped devices before reserved CPUs are taken out: every group of the kind, even one that ends up empty. The node and the socket
+ * of a device are those of its allocatable CPUs.
+ */
 function enumerateGroups(
   topology: CpuTopology,
   groupBy: (DeviceMode & { kind: 'grouped' })['groupBy'],
+  allocatable: CpuSet,
 ): UnsteppedDevice[] {
   const cpuById = new Map(topology.cpus.map((cpu) => [cpu.cpu, cpu]));
-  const membersOf = (cpus: CpuSet) => cpus.toArray().flatMap((cpu) => cpuById.get(cpu) ?? []);
+  const membersOf = (cpus: CpuSet) =>
+    cpus
+      .intersection(allocatable)
+      .toArray()
+      .flatMap((cpu) => cpuById.get(cpu) ?? []);
   switch (groupBy) {
     case 'numanode': {
       const nodes = topology.numaNodes.filter((node) => !node.cpus.isEmpty);
@@ -135,8 +143,7 @@ function enumerateGroups(
         name: nameDevice('cpudevnuma', numbers[index] ?? index),
         cpus,
         numaNode,
-        // As in the reference: where a node has several sockets, it tells one of them.
-        socketId: membersOf(cpus)[0]?.socketId,
+        socketId: findCommon(membersOf(cpus), ({ socketId }) => socketId),
       }));
     }
     case 'socket': {
@@ -197,7 +204,7 @@ export function enumerateDevices(
   const given = keepCores(topology, numbered.difference(outside), options);
   // CPUs outside are counted too, so that no name means another CPU when the limit changes.
   const devices = (
-    mode.kind === 'individual' ? enumerateCpus(topology, numbered) : enumerateGroups(topology, mode.groupBy)
+    mode.kind === 'individual' ? enumerateCpus(topology, numbered) : enumerateGroups(topology, mode.groupBy, given)
   )
     .map((device) => ({ ...device, cpus: device.cpus.intersection(given) }))
     .filter((device) => !device.cpus.isEmpty)

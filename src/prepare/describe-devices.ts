@@ -13,6 +13,7 @@ function describeCpus(cpus: readonly Cpu[]): Record<string, MetadataAttribute> {
   return {
     ...ints('dra.cpu/cpuIDs', ({ cpu }) => cpu),
     ...ints('dra.cpu/coreIDs', ({ core }) => core),
+    ...ints('dra.cpu/socketIDs', ({ socketId }) => socketId),
     ...ints('dra.cpu/numaNodeIDs', ({ numaNode }) => numaNode),
     ...ints('dra.cpu/cacheL3IDs', ({ l3Cache }) => l3Cache),
     'dra.cpu/siblings': { strings: cpus.map(({ siblings }) => siblings.toString()) },
