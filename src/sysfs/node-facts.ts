@@ -1,4 +1,5 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
+import type { CpuGroup } from '../topology/facts.ts';
 import type { NodeSet, NumaNode } from '../topology/topology.ts';
 import { listNumbered } from './cpu-lists.ts';
 import { CPU_DIRECTORY, NODE_DIRECTORY, type SysfsReader } from './sysfs-reader.ts';
@@ -71,4 +72,33 @@ export function readNumaNodes(reader: SysfsReader, online: CpuSet): NumaNode[] {
   reportOverlaps(reader, nodes);
   const listed = CpuSet.unionOf(nodes.map(({ cpus }) => cpus));
   return placeUnlisted(reader, nodes, online.difference(listed));
+}
+
+/** The node of each CPU: of several that list it, the lowest, as `buildTopology` decides. */
+function mapToNode(nodes: readonly NumaNode[]): Map<number, number> {
+  const nodeOf = new Map<number, number>();
+  for (const { numaNode, cpus } of nodes) {
+    for (const cpu of cpus) if (!nodeOf.has(cpu)) nodeOf.set(cpu, numaNode);
+  }
+  return nodeOf;
+}
+
+/**
+ * Reports cores whose threads are in different NUMA nodes: firmware and hypervisors give out such tables, hardware has no such
+ * cores. Every CPU stays in the node that lists it.
+ */
+export function reportSplitCores(reader: SysfsReader, cores: readonly CpuGroup[], nodes: readonly NumaNode[]): void {
+  const nodeOf = mapToNode(nodes);
+  const strays = new Map<number, number[]>();
+  for (const { cpus } of cores) {
+    const home = nodeOf.get(cpus.first ?? -1);
+    for (const cpu of cpus) {
+      const node = nodeOf.get(cpu);
+      if (node !== undefined && node !== home) strays.set(node, [...(strays.get(node) ?? []), cpu]);
+    }
+  }
+  for (const [node, cpus] of strays) {
+    const path = `${NODE_DIRECTORY}/node${node}`;
+    reader.report(path, `lists CPUs "${CpuSet.from(cpus)}"; other threads of their cores are in another node`);
+  }
 }

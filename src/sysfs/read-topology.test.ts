@@ -391,3 +391,15 @@ test('readTopology never throws anything but TopologyError, whatever the files s
     { numRuns: 150 },
   );
 });
+
+test('readTopology keeps threads of a core that are in different NUMA nodes in their own nodes, and reports the contradiction', () => {
+  const topology = readEdited('numa:2 core:2 pu:2', {
+    set: { 'node/node0/cpulist': '0-3', 'node/node1/cpulist': '4-7' },
+    remove: /^node\/node\d\/cpumap|^cpu\/cpu\d\/node\d/,
+  });
+  assert.equal(listsOf(topology.cores), '0,4 1,5 2,6 3,7');
+  assert.equal(listsOf(topology.numaNodes), '0-3 4-7');
+  assert.deepEqual(messagesOf(topology), [
+    '/sys/devices/system/node/node1 lists CPUs "4-7"; other threads of their cores are in another node',
+  ]);
+});

@@ -5,7 +5,7 @@ import { readL3Caches } from './cache-facts.ts';
 import { readECores } from './core-type-facts.ts';
 import { checkEveryFile } from './check-files.ts';
 import { readCpuLists } from './cpu-lists.ts';
-import { readNumaNodes } from './node-facts.ts';
+import { readNumaNodes, reportSplitCores } from './node-facts.ts';
 import type { SysfsOverlay } from './overlay.ts';
 import { overlaySysfs } from './overlay-sysfs.ts';
 import { readPcieRoots } from './pcie-facts.ts';
@@ -51,6 +51,7 @@ function collectFacts(reader: SysfsReader, options: ReadTopologyOptions): Machin
   const groups = readTopologyGroups({ reader, directories, online });
   if (groups.cores.length === 0) return fail('NoTopology', `no file tells the core of any of the CPUs ${online}`);
   const numaNodes = readNumaNodes(reader, online);
+  reportSplitCores(reader, groups.cores, numaNodes);
   return {
     ...lists,
     ...groups,

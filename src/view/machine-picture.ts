@@ -36,7 +36,9 @@ export interface MachinePicture {
 }
 
 function pictureCaches(topology: CpuTopology, cpus: CpuSet): CachePicture[] {
-  const cores = topology.cores.filter((core) => startsIn(core, cpus));
+  const cores = topology.cores
+    .map((core) => ({ ...core, cpus: core.cpus.intersection(cpus) }))
+    .filter((core) => !core.cpus.isEmpty);
   const cacheOf = new Map(topology.cpus.map(({ cpu, l3Cache }) => [cpu, l3Cache]));
   return [...Map.groupBy(cores, (core) => cacheOf.get(core.cpus.first ?? 0))].map(([number, members]) => {
     const l3Cache = number === undefined ? undefined : topology.l3Caches[number];
@@ -44,14 +46,9 @@ function pictureCaches(topology: CpuTopology, cpus: CpuSet): CachePicture[] {
   });
 }
 
-/** A core is drawn once, where its lowest CPU is. */
-function startsIn(core: Core, cpus: CpuSet): boolean {
-  return core.cpus.first !== undefined && cpus.has(core.cpus.first);
-}
-
 /**
  * Puts a topology into boxes: sockets, in them NUMA nodes, in them level 3 caches, in them cores. A node over several sockets
- * or a cache over several nodes is drawn in each.
+ * or a cache over several nodes is drawn in each, and so are the threads of a core that firmware put into different nodes.
  */
 export function pictureMachine(topology: CpuTopology): MachinePicture {
   const typeOfCpu = new Map(topology.cpus.map(({ cpu, coreType }) => [cpu, coreType]));

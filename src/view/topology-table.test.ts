@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { CATALOGUE } from '../topology/catalogue.ts';
 import { parseSynthetic } from '../topology/synthetic.ts';
+import { topologyFromJson } from '../topology/topology-from-json.ts';
 import { formatTopologyTable } from './topology-table.ts';
 
 function linesOf(name: string): string[] {
@@ -75,4 +76,13 @@ test('formatTopologyTable counts the problems beyond the first few unless asked 
   const topology = { ...parseSynthetic('core:1'), problems };
   assert.match(formatTopologyTable(topology), /\/sys\/p4 is wrong\nand 4 more; --problems lists all/);
   assert.match(formatTopologyTable(topology, { allProblems: true }), /\/sys\/p8 is wrong\n$/);
+});
+
+test('formatTopologyTable shows the threads of a core in the NUMA node of each', () => {
+  const cpus = [0, 1, 2, 3].map((cpu) => ({ cpu, core: cpu % 2, socket: 0, numaNode: cpu < 2 ? 0 : 1 }));
+  const lines = formatTopologyTable(topologyFromJson({ cpus })).split('\n');
+  assert.deepEqual(lines.slice(3, 5), [
+    '0       0     -   0-1    standard  1        0-1',
+    '        1     -   0-1    standard  1        2-3',
+  ]);
 });
