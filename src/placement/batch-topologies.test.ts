@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseSynthetic } from '../topology/synthetic.ts';
+import { topologyToJson } from '../topology/topology-json.ts';
 import { BatchTopologiesError, parseBatchTopologies } from './batch-topologies.ts';
 
 const cpu = { cpu: 0, core: 0, socket: 0, numaNode: 0 };
@@ -63,7 +65,91 @@ test("parseBatchTopologies takes the kernel's numbers of packages, cores and cac
   );
 });
 
+const twoNodes = [cpu, { ...cpu, cpu: 1, core: 1, numaNode: 4 }];
+
+for (const [form, given] of [
+  [
+    'rows',
+    {
+      distances: [
+        [10, 32],
+        [31, 10],
+      ],
+    },
+  ],
+  [
+    'nodes',
+    {
+      numaNodes: [
+        { numaNode: 4, distances: [31, 10] },
+        { numaNode: 0, distances: [10, 32] },
+      ],
+    },
+  ],
+] as const) {
+  test(`parseBatchTopologies reads distances given as ${form}`, () => {
+    const topology = parseBatchTopologies({ two: { cpus: twoNodes, ...given } }).get('two');
+    assert.deepEqual(
+      topology?.numaNodes.map(({ numaNode, distances }) => [numaNode, distances]),
+      [
+        [0, [10, 32]],
+        [4, [31, 10]],
+      ],
+    );
+  });
+}
+
+test('parseBatchTopologies keeps NUMA nodes without CPUs, whose distances stand in every row', () => {
+  const numaNodes = [0, 4, 9].map((numaNode) => ({ numaNode, distances: [10, 20, 30] }));
+  const topology = parseBatchTopologies({ two: { cpus: twoNodes, numaNodes } }).get('two');
+  assert.deepEqual(
+    topology?.numaNodes.map(({ numaNode, cpus }) => [numaNode, `${cpus}`]),
+    [
+      [0, '0'],
+      [4, '1'],
+      [9, ''],
+    ],
+  );
+});
+
+test('parseBatchTopologies reads clusters, numbers that repeat in another socket being other clusters', () => {
+  const clusters = [0, 0, 0, undefined].map((cluster, id) => ({
+    ...cpu,
+    cpu: id,
+    core: id,
+    socket: id >> 1,
+    ...(cluster === undefined ? {} : { cluster }),
+  }));
+  const topology = parseBatchTopologies({ arm: { cpus: clusters } }).get('arm');
+  assert.deepEqual(
+    topology?.cpus.map(({ cluster }) => cluster),
+    [0, 0, 1, undefined],
+  );
+});
+
+test('parseBatchTopologies reads what dracpu topology -o json prints, distances and clusters included', () => {
+  const machine = parseSynthetic('pack:2 numa:2 cluster:2 core:2 pu:2');
+  const read = parseBatchTopologies({ one: JSON.parse(JSON.stringify(topologyToJson(machine))) }).get('one');
+  assert.deepEqual(
+    read?.numaNodes.map(({ distances }) => distances),
+    machine.numaNodes.map(({ distances }) => distances),
+  );
+  assert.deepEqual(
+    read?.cpus.map(({ cluster }) => cluster),
+    machine.cpus.map(({ cluster }) => cluster),
+  );
+});
+
 for (const [json, message] of [
+  [
+    { a: { cpus: twoNodes, distances: [[10, 20]] } },
+    'Cannot read topology "a": "distances" is [[10,20]]; want a row for each of the 2 NUMA nodes',
+  ],
+  [
+    { a: { cpus: twoNodes, numaNodes: [{ numaNode: 0, distances: [10, 0] }] } },
+    'Cannot read topology "a": [10,0] are the distances of a NUMA node; want 2 numbers above 0, one for each node',
+  ],
+  [{ a: { cpus: twoNodes, numaNodes: 2 } }, 'Cannot read topology "a": "numaNodes" is not a list'],
   [[], 'Cannot read the topologies: want an object of machines by name'],
   [{ a: {} }, 'Cannot read topology "a": it has no "cpus"; want a list of one CPU or more'],
   [{ a: { cpus: [7] } }, 'Cannot read topology "a": entry 0 of "cpus": 7 is no object'],

@@ -43,7 +43,7 @@ function readCpu(row: unknown, fail: (why: string) => never): Cpu {
     numaNode: readId(row, 'numaNode', fail),
     l3Cache: row['l3Cache'] === undefined ? undefined : readId(row, 'l3Cache', fail),
     die: undefined,
-    cluster: undefined,
+    cluster: row['cluster'] === undefined ? undefined : readId(row, 'cluster', fail),
     siblings: CpuSet.empty,
     coreType,
     isolated,
@@ -60,32 +60,73 @@ function groupCpus(cpus: readonly Cpu[], groupOf: (cpu: Cpu) => number | undefin
     .sort(([a], [b]) => a - b);
 }
 
-/** Core numbers that repeat from socket to socket, as the kernel's do, become unique ones. */
-function distinguishCores(rows: readonly Cpu[]): readonly Cpu[] {
-  const sockets = new Map<number, number>();
-  const repeats = rows.some(({ core, socket }) => {
-    const first = sockets.get(core) ?? socket;
-    sockets.set(core, first);
-    return first !== socket;
+/** Numbers of cores or clusters that repeat from socket to socket, as the kernel's do, become unique ones. */
+function distinguish(rows: readonly Cpu[], field: 'core' | 'cluster'): readonly Cpu[] {
+  const sockets = new Map<number | undefined, number>();
+  const repeats = rows.some(({ [field]: number, socket }) => {
+    const first = sockets.get(number) ?? socket;
+    sockets.set(number, first);
+    return number !== undefined && first !== socket;
   });
   if (!repeats) return rows;
   const numbers = new Map<string, number>();
   return [...rows]
     .sort((a, b) => a.cpu - b.cpu)
     .map((row) => {
-      const key = `${row.socket}/${row.core}`;
-      const core = numbers.get(key) ?? numbers.size;
-      numbers.set(key, core);
-      return { ...row, core };
+      if (row[field] === undefined) return row;
+      const key = `${row.socket}/${row[field]}`;
+      const number = numbers.get(key) ?? numbers.size;
+      numbers.set(key, number);
+      return { ...row, [field]: number };
     });
 }
 
-function assembleTopology(given: readonly Cpu[]): CpuTopology {
-  const rows = distinguishCores(given);
+/** Distances of a node to every node of the machine, in ascending order of their numbers. */
+function readDistances(value: unknown, nodeCount: number, fail: (why: string) => never): readonly number[] {
+  const isRow = Array.isArray(value) && value.every((one) => typeof one === 'number' && one > 0);
+  if (isRow && value.length === nodeCount) return value;
+  return fail(
+    `${JSON.stringify(value)} are the distances of a NUMA node; want ${nodeCount} numbers above 0, one for each node`,
+  );
+}
+
+/**
+ * The distances by node: those of `numaNodes`, which may list nodes without CPUs too, or row by row those of `distances`.
+ * Undefined is a node of which they are not given.
+ */
+function readNodes(
+  machine: Fields,
+  cpus: readonly Cpu[],
+  fail: (why: string) => never,
+): Map<number, readonly number[] | undefined> {
+  const { numaNodes = [], distances } = machine;
+  if (!Array.isArray(numaNodes)) return fail('"numaNodes" is not a list');
+  const rows = numaNodes.map((row: unknown) =>
+    isFields(row) ? row : fail(`${JSON.stringify(row)} is not a NUMA node`),
+  );
+  const described = new Map(rows.map((row) => [readId(row, 'numaNode', fail), row['distances']]));
+  const ids = [...new Set([...cpus.map(({ numaNode }) => numaNode), ...described.keys()])].sort((a, b) => a - b);
+  if (distances !== undefined && !(Array.isArray(distances) && distances.length === ids.length)) {
+    return fail(`"distances" is ${JSON.stringify(distances)}; want a row for each of the ${ids.length} NUMA nodes`);
+  }
+  return new Map(
+    ids.map((id, i) => {
+      const row: unknown = described.get(id) ?? distances?.[i];
+      return [id, row === undefined ? undefined : readDistances(row, ids.length, fail)];
+    }),
+  );
+}
+
+function assembleTopology(
+  given: readonly Cpu[],
+  nodes: ReadonlyMap<number, readonly number[] | undefined>,
+): CpuTopology {
+  const rows = distinguish(distinguish(given, 'core'), 'cluster');
   const coreCpus = new Map(groupCpus(rows, ({ core }) => core));
   const cpus = rows
     .map((row) => ({ ...row, siblings: coreCpus.get(row.core) ?? CpuSet.empty }))
     .sort((a, b) => a.cpu - b.cpu);
+  const nodeCpus = new Map(groupCpus(cpus, ({ numaNode }) => numaNode));
   const socketOfCore = new Map(cpus.map(({ core, socket }) => [core, socket]));
   return {
     cpus,
@@ -97,11 +138,11 @@ function assembleTopology(given: readonly Cpu[]): CpuTopology {
       cpus: set,
       sizeKiB: undefined,
     })),
-    numaNodes: groupCpus(cpus, ({ numaNode }) => numaNode).map(([numaNode, set]) => ({
+    numaNodes: [...nodes].map(([numaNode, distances]) => ({
       numaNode,
-      cpus: set,
+      cpus: nodeCpus.get(numaNode) ?? CpuSet.empty,
       hasMemory: undefined,
-      distances: undefined,
+      distances,
     })),
     pcieRoots: [],
     online: CpuSet.from(cpus.map(({ cpu }) => cpu)),
@@ -113,14 +154,16 @@ function assembleTopology(given: readonly Cpu[]): CpuTopology {
 }
 
 /**
- * Reads one machine: `{"cpus":[{"cpu","core","socket","numaNode","l3Cache"?,"coreType"?,"isolated"?}]}`. More keys do not
- * matter, so that what `dracpu topology -o json` prints is one too.
+ * Reads one machine: `{"cpus":[{"cpu","core","socket","numaNode","l3Cache"?,"cluster"?,"coreType"?,"isolated"?}]}`, and the distances
+ * of its nodes as `"numaNodes":[{"numaNode","distances"}]` or as `"distances":[[...]]`. More keys do not matter, so that what
+ * `dracpu topology -o json` prints is one too.
  */
 function parseMachine(name: string, machine: unknown): CpuTopology {
   const fail = (why: string): never => {
     throw new BatchTopologiesError('InvalidTopologies', `Cannot read topology ${quote(name)}: ${why}`);
   };
-  const rows = isFields(machine) ? machine['cpus'] : undefined;
+  const fields = isFields(machine) ? machine : {};
+  const rows = fields['cpus'];
   if (!Array.isArray(rows) || rows.length === 0) return fail('it has no "cpus"; want a list of one CPU or more');
   const cpus = rows.map((row, i) => readCpu(row, (why) => fail(`entry ${i} of "cpus": ${why}`)));
   const ids = new Set(cpus.map(({ cpu }) => cpu));
@@ -128,7 +171,7 @@ function parseMachine(name: string, machine: unknown): CpuTopology {
     return fail(
       `it has ${countOf(cpus.length, 'CPU')}, of which ${cpus.length - ids.size} ${verbFor(cpus.length - ids.size, 'repeats', 'repeat')} an id`,
     );
-  return assembleTopology(cpus);
+  return assembleTopology(cpus, readNodes(fields, cpus, fail));
 }
 
 /**

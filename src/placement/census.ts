@@ -1,4 +1,5 @@
-import type { Lists, MachineIndex } from './machine-index.ts';
+import type { Lists } from './lists.ts';
+import type { MachineIndex } from './machine-index.ts';
 
 /**
  * Free CPUs counted on every level, and what was taken of them so far. The arrays are reused from one choice to the next:

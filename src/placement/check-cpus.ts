@@ -3,6 +3,7 @@ import type { CpuTopology } from '../topology/topology.ts';
 import { countFree } from './census.ts';
 import type { Placement } from './choice.ts';
 import { PlacementError } from './placement-error.ts';
+import { countTouchedClusters, toPlacementScore } from './placement-score.ts';
 import { scoreCpus } from './score.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -29,12 +30,14 @@ export function checkCpus(topology: CpuTopology, { free, cpus }: GivenCpus): Pla
   const taken = cpus.difference(free);
   if (!taken.isEmpty) throw new PlacementError('Unsatisfiable', `${action}: ${taken} are not free`);
   const { index, before, score } = openWorkspace(topology);
-  countFree(before, free.toWords());
+  const freeWords = free.toWords();
+  countFree(before, freeWords);
   const words = new Uint32Array(index.wordCount);
   words.set(cpus.toWords());
+  const columns = scoreCpus(index, words, before.coreFree, score);
   return {
     cpus,
-    score: scoreCpus(index, words, before.coreFree, score),
+    score: { ...toPlacementScore(index, columns), ...countTouchedClusters(index, { taken: words, free: freeWords }) },
     rule: { kind: 'given' },
     preferred: undefined,
   };

@@ -1,5 +1,6 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import type { PlacementScore } from './score.ts';
+import type { PlacementScore } from './placement-score.ts';
+import type { Columns } from './score.ts';
 
 /** Which rule decided a placement. */
 export type PlacementRule =
@@ -7,6 +8,8 @@ export type PlacementRule =
   | { readonly kind: 'best-fit' }
   /** A choice that beats the best fit, whose score is given. */
   | { readonly kind: 'better-than-best-fit'; readonly bestFit: PlacementScore }
+  /** As many preferred CPUs as can be had without reaching farther. */
+  | { readonly kind: 'most-preferred' }
   /** Even shares of the NUMA nodes: CPUs taken of each, by the kernel's node number; `nodes` where their number was given. */
   | { readonly kind: 'even-shares'; readonly shares: ReadonlyMap<number, number>; readonly nodes?: number }
   /** No even shares are possible; best fit over all nodes. */
@@ -24,7 +27,7 @@ export type PlacementRule =
 export interface Choice {
   /** As CpuSet lays words out. */
   readonly words: Uint32Array;
-  readonly score: PlacementScore;
+  readonly score: Columns;
   readonly rule: PlacementRule;
 }
 

@@ -17,17 +17,17 @@ export function histogramLength(coreSizeMax: number): number {
   return 2 * coreSizeMax + 2;
 }
 
-/** Counts the free cores of every leaf; leaf `i` starts at `i * histogramLength`. */
-export function countCoresByLeaf(census: Census, counts: Int32Array): void {
+/** Counts the free cores of every group (leaf or module); group `i` starts at `i * histogramLength`. */
+export function countCoresByGroup(census: Census, groupOf: Int32Array, counts: Int32Array): void {
   const { index, coreFree } = census;
-  const { coreCount, coreLeaf, coreSize, coreSizeMax } = index;
+  const { coreCount, coreSize, coreSizeMax } = index;
   const length = histogramLength(coreSizeMax);
   counts.fill(0);
   for (let core = 0; core < coreCount; core += 1) {
     const free = coreFree[core] ?? 0;
     if (free === 0) continue;
     const whole = free > 1 && free === coreSize[core];
-    const slot = (coreLeaf[core] ?? 0) * length + (whole ? free : coreSizeMax + 1 + free);
+    const slot = (groupOf[core] ?? 0) * length + (whole ? free : coreSizeMax + 1 + free);
     counts[slot] = (counts[slot] ?? 0) + 1;
   }
 }

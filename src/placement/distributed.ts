@@ -1,12 +1,14 @@
 import { takeBestFit, takeWithin } from './best-fit.ts';
 import { copyCensus, countFree } from './census.ts';
 import type { Choice } from './choice.ts';
-import { type NodeShares, shareOutCpus } from './node-shares.ts';
+import { proposeNearerNodes, type ShareCandidates } from './nearer-nodes.ts';
+import { pairDistance } from './node-distances.ts';
+import { type NodeShares, shareAmong, shareOutCpus, type ShareRequest } from './node-shares.ts';
 import { orderCells, orderDomains } from './order.ts';
 import { takePacked } from './packed.ts';
 import { PlacementError } from './placement-error.ts';
-import { servesGoal } from './region.ts';
-import { scoreCpus } from './score.ts';
+import { compareColumns, servesGoal } from './region.ts';
+import { isNearest, scoreCpus } from './score.ts';
 import type { Workspace } from './workspace.ts';
 import { countOf } from '../lib/count.ts';
 
@@ -19,62 +21,59 @@ export interface DistributedRequest {
   readonly nodes: number | undefined;
 }
 
-/** The NUMA nodes with free CPUs in the order of best fit, and what each is to give. */
-interface NodePlan {
-  readonly nodes: Int32Array;
+/** A request put to the NUMA nodes with free CPUs, in the order of best fit. */
+interface NodeRequest extends ShareRequest {
+  readonly nodes: number | undefined;
+  /** The dense number of each entry of the lists. */
+  readonly order: Int32Array;
+}
+
+/** What each node of the request's order is to give. */
+interface NodePlan extends NodeRequest {
   readonly shares: NodeShares;
 }
 
-function planNodes(
-  { before, bestFit, index }: Workspace,
-  { cpus, group, nodes: wanted }: DistributedRequest,
-): NodePlan | undefined {
-  if (cpus % group !== 0) return undefined;
+function putToNodes({ before, bestFit, index }: Workspace, { cpus, group, nodes }: DistributedRequest): NodeRequest {
   const { cells, domains } = bestFit;
   const count = orderDomains(cells, orderCells(before, cells), index.cellNode, domains);
-  const nodes = domains.slice(0, count);
-  const { distances, nodeCount } = index;
-  const shares = shareOutCpus({
+  const order = domains.slice(0, count);
+  const { distances } = index;
+  return {
     cpus,
     group,
-    nodes: wanted,
-    free: Array.from(nodes, (node) => before.nodeFree[node] ?? 0),
-    distance: distances && ((from, to) => distances[(nodes[from] ?? 0) * nodeCount + (nodes[to] ?? 0)] ?? 0),
-  });
-  return shares && { nodes, shares };
+    nodes,
+    order,
+    free: Array.from(order, (node) => before.nodeFree[node] ?? 0),
+    distance: distances && ((from, to) => pairDistance(distances, order[from] ?? 0, order[to] ?? 0)),
+  };
 }
 
 /** Takes every node's even share, then group by group what is left over, each time by best fit within the node. */
-function takeByBestFit(
-  { before, census, bestFit }: Workspace,
-  { nodes, shares }: NodePlan,
-  group: number,
-): Uint32Array {
+function takeByBestFit({ before, census, bestFit }: Workspace, { order, shares, group }: NodePlan): Uint32Array {
   copyCensus(before, census);
-  for (const [i, node] of nodes.entries()) takeWithin(census, node, shares.even[i] ?? 0, bestFit);
+  for (const [i, node] of order.entries()) takeWithin(census, node, shares.even[i] ?? 0, bestFit);
   const rounds = Math.max(...shares.extraGroups);
   for (let round = 0; round < rounds; round += 1) {
-    for (const [i, node] of nodes.entries()) {
+    for (const [i, node] of order.entries()) {
       if ((shares.extraGroups[i] ?? 0) > round) takeWithin(census, node, group, bestFit);
     }
   }
   return census.takenWords.slice();
 }
 
-/** Takes every node's whole share at once, with regard to L3 caches. Counts other CPUs in `before` meanwhile. */
-function takeByPacking(
-  workspace: Workspace,
-  freeWords: Uint32Array,
-  { nodes, shares }: NodePlan,
-  group: number,
-): Uint32Array {
+/** The CPUs that each node of the order gives. */
+function listShares({ order, shares, group }: NodePlan): number[] {
+  return Array.from(order, (_, i) => (shares.even[i] ?? 0) + (shares.extraGroups[i] ?? 0) * group);
+}
+
+/** Takes every node's whole share at once, with regard to caches. Counts other CPUs in `before` meanwhile. */
+function takeByPacking(workspace: Workspace, freeWords: Uint32Array, plan: NodePlan): Uint32Array {
   const { index, before } = workspace;
   const all = new Uint32Array(index.wordCount);
   const words = new Uint32Array(index.wordCount);
-  for (const [i, node] of nodes.entries()) {
-    const cpus = (shares.even[i] ?? 0) + (shares.extraGroups[i] ?? 0) * group;
+  for (const [i, cpus] of listShares(plan).entries()) {
     if (cpus === 0) continue;
-    const nodeAt = node * index.wordCount;
+    const nodeAt = (plan.order[i] ?? 0) * index.wordCount;
     for (let w = 0; w < words.length; w += 1) words[w] = (freeWords[w] ?? 0) & (index.nodeWords[nodeAt + w] ?? 0);
     countFree(before, words);
     const share = takePacked(workspace, cpus, { alignL3: true, spread: false });
@@ -83,53 +82,114 @@ function takeByPacking(
   return all;
 }
 
-function readShares(index: Workspace['index'], { nodes, shares }: NodePlan, group: number): Map<number, number> {
-  const taken = Array.from(nodes, (node, i): [number, number] => [
-    index.nodeIds[node] ?? 0,
-    (shares.even[i] ?? 0) + (shares.extraGroups[i] ?? 0) * group,
-  ]);
+function readShares({ nodeIds }: Workspace['index'], plan: NodePlan): Map<number, number> {
+  const taken = listShares(plan).map((cpus, i): [number, number] => [nodeIds[plan.order[i] ?? 0] ?? 0, cpus]);
   return new Map(taken.filter(([, cpus]) => cpus > 0).sort(([a], [b]) => a - b));
 }
 
+/** The plan's CPUs as the kubelet takes them within each node, and with regard to caches. */
+function takeBothWays(workspace: Workspace, plan: NodePlan): { readonly fitted: Choice; readonly packed: Choice } {
+  const { before, index } = workspace;
+  const freeWords = before.freeWords.slice();
+  const given = plan.nodes === undefined ? {} : { nodes: plan.nodes };
+  const rule = { kind: 'even-shares', shares: readShares(index, plan), ...given } as const;
+  const toChoice = (words: Uint32Array): Choice => ({
+    words,
+    score: scoreCpus(index, words, before.coreFree, workspace.score),
+    rule,
+  });
+  const fitted = toChoice(takeByBestFit(workspace, plan));
+  const words = takeByPacking(workspace, freeWords, plan);
+  countFree(before, freeWords);
+  return { fitted, packed: toChoice(words) };
+}
+
+/** Takes what the plan says, as the kubelet does or, with the same shares, better. */
+function takePlan(workspace: Workspace, plan: NodePlan): Choice {
+  const { fitted, packed } = takeBothWays(workspace, plan);
+  const [limit, score] = [fitted.score, packed.score];
+  // The shares are the same. For fewer L3 caches alone the kubelet's CPUs are not left: this policy is not about caches.
+  const isBetter =
+    servesGoal(score, { cpus: plan.cpus, limit, strictly: true, spread: false }) &&
+    (score.clusters < limit.clusters || score.cores < limit.cores || score.brokenCores < limit.brokenCores);
+  return isBetter ? packed : fitted;
+}
+
+/** How much more the largest share is than the smallest. */
+function countUneven(plan: NodePlan): number {
+  const shares = listShares(plan).filter((cpus) => cpus > 0);
+  return Math.max(...shares) - Math.min(...shares);
+}
+
+/** The nodes as candidates; a node whose free CPUs are in several sockets is of all these. */
+function listCandidates({ before, index }: Workspace, { order, free, distance }: NodeRequest): ShareCandidates {
+  const { nodeCells, cellSocket } = index;
+  const sockets = Array.from(order, (node) => {
+    const cells = nodeCells.items.subarray(nodeCells.starts[node], nodeCells.starts[node + 1]);
+    return cells.reduce(
+      (bits, cell) => ((before.cellFree[cell] ?? 0) > 0 ? bits | (1n << BigInt(cellSocket[cell] ?? 0)) : bits),
+      0n,
+    );
+  });
+  return { free, sockets, distance };
+}
+
 /**
- * Spreads CPUs evenly over the fewest NUMA nodes that can give equal shares (KEP-2902). Where no nodes can, or the request is no
- * multiple of the group, best fit over all of them, as in the kubelet.
+ * As many nodes with the same shares that lie in fewer sockets, or in as many and nearer to each other, where no other column
+ * of the score is higher for it.
+ */
+function takeNearerNodes(workspace: Workspace, plan: NodePlan, kubelets: Choice): Choice | undefined {
+  const { score } = kubelets;
+  const givers = plan.shares.even.filter((cpus) => cpus > 0);
+  if (score.numaNodes !== givers.length) return undefined;
+  const sets = proposeNearerNodes(listCandidates(workspace, plan), {
+    count: givers.length,
+    share: Math.max(...givers),
+    sockets: score.sockets,
+    distance: score.distance,
+    isNearest: isNearest(workspace.index, score),
+  });
+  const goal = { cpus: plan.cpus, limit: score, strictly: true, spread: false };
+  for (const set of sets) {
+    const shares = shareAmong(set, plan);
+    const other = shares && { ...plan, shares };
+    if (!other || countUneven(other) > countUneven(plan)) continue;
+    const { fitted, packed } = takeBothWays(workspace, other);
+    const better = [fitted, packed].filter((choice) => servesGoal(choice.score, goal));
+    if (better.length > 0) return better.reduce((a, b) => (compareColumns(b.score, a.score, false) < 0 ? b : a));
+  }
+  return undefined;
+}
+
+/** Refuses a request for a number of nodes that cannot share it evenly. */
+function refuse({ before, index }: Workspace, { cpus, group, nodes }: DistributedRequest): never {
+  const free = Array.from(before.nodeFree, (count, node) => `${count} on node ${index.nodeIds[node] ?? node}`);
+  throw new PlacementError(
+    'Unsatisfiable',
+    `Cannot choose ${cpus} CPUs evenly of ${nodes} NUMA nodes in groups of ${group}: free are ${free.join(', ')}`,
+  );
+}
+
+/**
+ * Spreads CPUs evenly over the fewest NUMA nodes that can give equal shares (KEP-2902), of these over those of the fewest sockets and
+ * nearest to each other. Where no nodes can, or the request is no multiple of the group, best fit over all of them, as in the
+ * kubelet.
  * @throws PlacementError `Unsatisfiable` when a number of nodes is given that cannot.
  */
 export function takeDistributed(workspace: Workspace, words: Uint32Array, request: DistributedRequest): Choice {
-  const { before, index } = workspace;
+  const { before, index, census, bestFit } = workspace;
   countFree(before, words);
-  const plan = planNodes(workspace, request);
-  if (!plan && request.nodes !== undefined) {
-    const free = Array.from(before.nodeFree, (count, node) => `${count} on node ${index.nodeIds[node] ?? node}`);
-    throw new PlacementError(
-      'Unsatisfiable',
-      `Cannot choose ${countOf(request.cpus, 'CPU')} evenly of ${countOf(request.nodes, 'NUMA node')} in groups of ${request.group}: free are ${free.join(', ')}`,
-    );
+  const put = putToNodes(workspace, request);
+  const shares = request.cpus % request.group === 0 ? shareOutCpus(put) : undefined;
+  if (shares) {
+    const plan = { ...put, shares };
+    const choice = takePlan(workspace, plan);
+    return takeNearerNodes(workspace, plan, choice) ?? choice;
   }
-  if (!plan) {
-    const { census, bestFit } = workspace;
-    copyCensus(before, census);
-    takeBestFit(census, request.cpus, { alignL3: false, spread: false }, bestFit);
-    const words = census.takenWords.slice();
-    return {
-      words,
-      score: scoreCpus(index, words, before.coreFree, workspace.score),
-      rule: { kind: 'no-even-shares' },
-    };
-  }
-  const { group } = request;
-  const freeWords = before.freeWords.slice();
-  const fitted = takeByBestFit(workspace, plan, group);
-  const limit = scoreCpus(index, fitted, before.coreFree, workspace.score);
-  const given = request.nodes === undefined ? {} : { nodes: request.nodes };
-  const rule = { kind: 'even-shares', shares: readShares(index, plan, group), ...given } as const;
-  const packed = takeByPacking(workspace, freeWords, plan, group);
-  countFree(before, freeWords);
-  const score = scoreCpus(index, packed, before.coreFree, workspace.score);
-  // The shares are the same. For fewer L3 caches alone the kubelet's CPUs are not left: this policy is not about caches.
-  const isBetter =
-    servesGoal(score, { cpus: request.cpus, limit, strictly: true, spread: false }) &&
-    (score.cores < limit.cores || score.brokenCores < limit.brokenCores);
-  return isBetter ? { words: packed, score, rule } : { words: fitted, score: limit, rule };
+  if (request.nodes !== undefined) refuse(workspace, request);
+  copyCensus(before, census);
+  takeBestFit(census, request.cpus, { alignL3: false, spread: false }, bestFit);
+  const taken = census.takenWords.slice();
+  const score = scoreCpus(index, taken, before.coreFree, workspace.score);
+  return { words: taken, score, rule: { kind: 'no-even-shares' } };
 }

@@ -1,23 +1,44 @@
 import type { Placement, PlacementRule } from './choice.ts';
-import type { PlacementScore } from './score.ts';
+import type { PlacementScore } from './placement-score.ts';
 import { countOf, verbFor } from '../lib/count.ts';
 
-const COLUMNS: readonly [keyof PlacementScore, string][] = [
+
+type Column = 'sockets' | 'numaNodes' | 'l3Caches' | 'clusters' | 'cores' | 'brokenCores';
+
+/** In the order of the score. */
+const COLUMNS: readonly [Column, string][] = [
   ['sockets', 'socket'],
   ['numaNodes', 'NUMA node'],
   ['l3Caches', 'L3 cache'],
+  ['clusters', 'L2 cache'],
   ['cores', 'core'],
   ['brokenCores', 'broken core'],
 ];
 
+/** What there is to say of a column beside its number. */
+function noteOn(column: Column, { numaNodes, distance, sharedClusters = 0 }: PlacementScore): string {
+  if (column === 'numaNodes' && distance !== undefined) {
+    return numaNodes === 2 ? ` (distance ${distance})` : ` (mean distance ${distance})`;
+  }
+  return column === 'clusters' && sharedClusters > 0 ? ` (${sharedClusters} shared with others)` : '';
+}
+
 /** What a choice touches, in words: "1 socket, 1 NUMA node, 2 L3 caches, 6 cores, 0 broken cores". */
 function describeScore(score: PlacementScore): string {
-  return COLUMNS.map(([column, noun]) => countOf(score[column], noun)).join(', ');
+  return COLUMNS.flatMap(([column, noun]) => {
+    const value = score[column];
+    return value === undefined ? [] : `${countOf(value, noun)}${noteOn(column, score)}`;
+  }).join(', ');
 }
 
 function describeGain(ours: PlacementScore, theirs: PlacementScore): string {
-  const gains = COLUMNS.filter(([column]) => ours[column] !== theirs[column]);
-  return gains.map(([column, noun]) => `${countOf(ours[column], noun)} instead of ${theirs[column]}`).join(', ');
+  const gains = COLUMNS.flatMap(([column, noun]) => {
+    const [own = 0, other] = [ours[column], theirs[column]];
+    return other === undefined || own === other ? [] : `${countOf(own, noun)} instead of ${other}`;
+  });
+  const { distance } = ours;
+  if (gains.length > 0 || distance === undefined) return gains.join(', ');
+  return `NUMA nodes at distance ${distance} instead of ${theirs.distance}`;
 }
 
 function describeRule(rule: PlacementRule, score: PlacementScore): string {
@@ -26,6 +47,8 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
       return 'best fit as the kubelet makes it: the fullest domain that can hold the request, whole cores before single threads';
     case 'better-than-best-fit':
       return `better than the kubelet's best fit, and worse in nothing: ${describeGain(score, rule.bestFit)}`;
+    case 'most-preferred':
+      return 'as many preferred CPUs as the same number of sockets and NUMA nodes can give, the others as near to them as possible';
     case 'even-shares': {
       const over =
         rule.nodes === undefined

@@ -6,9 +6,10 @@ import {
   countFewestCores,
   countUnbrokenCores,
 } from './core-histogram.ts';
+import { countFewestModules, countModules } from './module-search.ts';
 import { type RegionGoal, servesGoal } from './region.ts';
 import { findRegion, type RegionSearch } from './region-search.ts';
-import { type PlacementScore, type ScoreScratch, scoreCpus } from './score.ts';
+import { type Columns, isNearest, type ScoreScratch, scoreCpus } from './score.ts';
 import { packRegion, spreadOverRegion, type TakeRegionScratch } from './take-region.ts';
 
 /** What an improvement needs of the machine's workspace. */
@@ -38,28 +39,38 @@ function canHold(counts: Int32Array, domains: number, cpus: number, scratch: Int
   return left <= 0;
 }
 
-/** Whether no column of the goal's limit can be better on this machine, whatever the others are. */
-function isLowest(scratch: ImproveScratch, { cpus, limit, spread }: RegionGoal): boolean {
-  const { before, cores, counts } = scratch;
-  countCoresOfMachine(before, cores);
-  if (spread) {
-    if (limit.cores < Math.min(cpus, countCores(cores))) return false;
-  } else {
-    if (countFewestCores(cores, cpus) < limit.cores) return false;
-    if (limit.brokenCores > 0 && countUnbrokenCores(cores, cpus) <= limit.cores) return false;
-  }
+/** Whether no column but the distance can be lower on this machine, whatever the others are. */
+function isLowest(scratch: ImproveScratch, goal: RegionGoal): boolean {
+  const { before, counts } = scratch;
+  const { cpus, limit } = goal;
   return (
+    areCoresFewest(scratch, goal) &&
     !canHold(before.socketFree, limit.sockets - 1, cpus, counts) &&
     !canHold(before.nodeFree, limit.numaNodes - 1, cpus, counts) &&
-    (limit.l3Caches < 2 || (before.index.l3sNest && !canHold(before.l3Free, limit.l3Caches - 1, cpus, counts)))
+    (limit.l3Caches < 2 || (before.index.l3sNest && !canHold(before.l3Free, limit.l3Caches - 1, cpus, counts))) &&
+    (limit.clusters < 2 || areClustersFewest(scratch, goal))
   );
+}
+
+function areCoresFewest({ before, cores }: ImproveScratch, { cpus, limit, spread }: RegionGoal): boolean {
+  countCoresOfMachine(before, cores);
+  if (spread) return limit.cores >= Math.min(cpus, countCores(cores));
+  if (countFewestCores(cores, cpus) < limit.cores) return false;
+  return limit.brokenCores === 0 || countUnbrokenCores(cores, cpus) > limit.cores;
+}
+
+function areClustersFewest({ before, regions }: ImproveScratch, { cpus, limit }: RegionGoal): boolean {
+  const { modules } = regions.leafSearch;
+  if (!modules) return true;
+  countModules(modules, before);
+  return countFewestModules(modules, cpus) >= limit.clusters;
 }
 
 /**
  * Looks for a choice that serves the goal and leaves it taken in the census; returns its score. Returns undefined, the
  * census's content then being of no use, when there is none.
  */
-export function takeBestRegion(scratch: ImproveScratch, goal: RegionGoal): PlacementScore | undefined {
+export function takeBestRegion(scratch: ImproveScratch, goal: RegionGoal): Columns | undefined {
   const { before, census, regions, takeRegion } = scratch;
   const region = findRegion(regions, before, goal);
   if (!region) return undefined;
@@ -71,7 +82,10 @@ export function takeBestRegion(scratch: ImproveScratch, goal: RegionGoal): Place
   return servesGoal(score, goal) ? score : undefined;
 }
 
-/** Like `takeBestRegion`, for a choice that is better in one column than `goal.limit` and worse in none; cheap where there can be none. */
-export function takeBetterRegion(scratch: ImproveScratch, goal: RegionGoal): PlacementScore | undefined {
-  return isLowest(scratch, goal) ? undefined : takeBestRegion(scratch, goal);
+/** Like `takeBestRegion`, for a choice that is better than `goal.limit`; cheap where there can be none. */
+export function takeBetterRegion(scratch: ImproveScratch, goal: RegionGoal): Columns | undefined {
+  if (!isLowest(scratch, goal)) return takeBestRegion(scratch, goal);
+  return isNearest(scratch.before.index, goal.limit)
+    ? undefined
+    : takeBestRegion(scratch, { ...goal, nearerOnly: true });
 }

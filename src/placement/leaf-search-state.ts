@@ -1,6 +1,7 @@
 import type { Census } from './census.ts';
-import { type CoreHistogram, countCores, countCoresByLeaf, histogramLength } from './core-histogram.ts';
-import { createRegion, type Region, type RegionGoal } from './region.ts';
+import { type CoreHistogram, countCores, countCoresByGroup, histogramLength } from './core-histogram.ts';
+import { createModuleSearch, type ModuleSearch, openModules } from './module-search.ts';
+import { NO_LIMIT, createRegion, type Region, type RegionGoal } from './region.ts';
 
 /** The state of one search; arrays are reused from one choice to the next. */
 export interface LeafSearch {
@@ -39,6 +40,8 @@ export interface LeafSearch {
   /** What the leaves of the path before each depth have. */
   readonly pathCpus: Int32Array;
   readonly pathLarge: Int32Array;
+  /** Undefined where no cores share a level 2 cache. */
+  readonly modules: ModuleSearch | undefined;
   /** The set in hand; its `leaves` are the path of the search. */
   readonly candidate: Region;
   readonly best: Region;
@@ -49,16 +52,20 @@ export interface LeafSearch {
   perfect: boolean;
   /** The best number of cores that all leaves of the chosen cells together can offer. */
   coresBest: number;
+  /** The fewest level 2 caches that have CPUs enough among them; 0 where none are known. */
+  clustersBest: number;
 }
 
 /** An idle search over the census's machine. */
 export function createLeafSearch(census: Census): LeafSearch {
   const { leafCount, cellCount, coreCount, coreSizeMax, l3Count } = census.index;
   const length = histogramLength(coreSizeMax);
-  const limit = { sockets: 0, numaNodes: 0, l3Caches: 0, cores: 0, brokenCores: 0 };
+  const goal: RegionGoal = { cpus: 0, limit: NO_LIMIT, strictly: true, spread: false };
+  const modules = createModuleSearch(census.index, goal);
+  const moduleCount = census.index.modules?.count ?? 0;
   return {
     census,
-    goal: { cpus: 0, limit, strictly: true, spread: false },
+    goal,
     stepsLeft: 0,
     stepsFloor: 0,
     ranked: new Int32Array(leafCount),
@@ -77,13 +84,15 @@ export function createLeafSearch(census: Census): LeafSearch {
     l3Seen: new Uint8Array(l3Count),
     pathCpus: new Int32Array(leafCount + 1),
     pathLarge: new Int32Array(leafCount + 1),
-    candidate: createRegion(leafCount),
-    best: createRegion(leafCount),
+    modules,
+    candidate: createRegion(leafCount, moduleCount),
+    best: createRegion(leafCount, moduleCount),
     found: false,
     wanted: 0,
     served: false,
     perfect: false,
     coresBest: 0,
+    clustersBest: 0,
   };
 }
 
@@ -92,7 +101,8 @@ export function countLeaves(search: LeafSearch): void {
   const { census, goal, leafCores, leafLarge } = search;
   const { coreSizeMax, leafCount } = census.index;
   const length = histogramLength(coreSizeMax);
-  countCoresByLeaf(census, leafCores);
+  countCoresByGroup(census, census.index.coreLeaf, leafCores);
+  if (search.modules) openModules(search.modules, census, goal);
   for (let leaf = 0; leaf < leafCount; leaf += 1) {
     const at = leaf * length;
     leafLarge[leaf] = goal.spread

@@ -1,6 +1,8 @@
-import { type CoreHistogram, countCores, countFewestCores, countUnbrokenCores } from './core-histogram.ts';
+import { countCores, countFewestCores, countUnbrokenCores } from './core-histogram.ts';
+import { judgeCores, sumHistograms } from './judge-cores.ts';
 import type { LeafSearch } from './leaf-search-state.ts';
-import { compareRegions, type Region, type RegionGoal, servesGoal } from './region.ts';
+import { countFewestModulesOf, findModules, type ModuleSearch } from './module-search.ts';
+import { compareReach, compareRegions, copyRegion, servesGoal } from './region.ts';
 
 /** What looking at a set of leaves costs, in sets that are passed by: about its time divided by theirs. */
 function stepsFor(leafCount: number): number {
@@ -9,19 +11,6 @@ function stepsFor(leafCount: number): number {
 
 /** What may be spent at least on one number of leaves; else half of what is left, so that the next higher one has some too. */
 const STEPS_PER_COUNT = 80;
-
-/** Makes `sum` the cores of the first `count` of `leaves`. */
-function sumLeaves(search: LeafSearch, leaves: Int32Array, count: number, { counts }: CoreHistogram): void {
-  const { leafCores } = search;
-  const { length } = counts;
-  counts.fill(0);
-  for (let i = 0; i < count; i += 1) {
-    const at = (leaves[i] ?? 0) * length;
-    for (let slot = 0; slot < length; slot += 1) {
-      counts[slot] = (counts[slot] ?? 0) + (leafCores[at + slot] ?? 0);
-    }
-  }
-}
 
 /** Collects the leaves of the chosen cells and their cores. */
 function gatherLeaves(search: LeafSearch): void {
@@ -41,7 +30,7 @@ function gatherLeaves(search: LeafSearch): void {
     prefixCpus[count] = (prefixCpus[count - 1] ?? 0) + (census.leafFree[leaf] ?? 0);
   }
   search.leafCount = count;
-  sumLeaves(search, leaves, count, search.all);
+  sumHistograms(search.leafCores, leaves, count, search.all);
 }
 
 /** The fewest leaves that have CPUs and large cores enough, each looked at alone. */
@@ -86,6 +75,8 @@ export function tryChosenCells(search: LeafSearch): void {
   gatherLeaves(search);
   search.stepsLeft -= stepsFor(search.leafCount);
   if (!canServe(search)) return;
+  const { modules, leaves, leafCount, goal } = search;
+  search.clustersBest = modules ? countFewestModulesOf(modules, leaves, leafCount, goal.cpus) : 0;
   const most = countLeavesMax(search);
   search.served = false;
   search.perfect = false;
@@ -159,39 +150,38 @@ function countL3s({ candidate, census, l3Seen }: LeafSearch): void {
 
 function judgeCandidate(search: LeafSearch): void {
   search.stepsLeft -= stepsFor(search.candidate.leafCount);
-  const { candidate, best, goal, census } = search;
-  sumLeaves(search, candidate.leaves, candidate.leafCount, search.sum);
+  const { candidate, best, goal, census, modules } = search;
+  sumHistograms(search.leafCores, candidate.leaves, candidate.leafCount, search.sum);
   if (!judgeCores(candidate, search.sum, goal)) return;
   countL3s(search);
+  if (modules && !judgeModules(search, modules)) return;
   if (!servesGoal(candidate, goal)) return;
   search.served = true;
   const mayLieBetter = !census.index.l3sNest && (candidate.l3Caches > 1 || candidate.uncachedLeaves > 0);
-  search.perfect = candidate.cores === search.coresBest && candidate.brokenCores === 0 && !mayLieBetter;
+  search.perfect =
+    candidate.cores === search.coresBest &&
+    candidate.brokenCores === 0 &&
+    candidate.clusters <= search.clustersBest &&
+    !mayLieBetter;
   if (search.found && compareRegions(candidate, best, goal.spread) >= 0) return;
   search.found = true;
-  best.leaves.set(candidate.leaves);
-  best.leafCount = candidate.leafCount;
-  best.sockets = candidate.sockets;
-  best.numaNodes = candidate.numaNodes;
-  best.l3Caches = candidate.l3Caches;
-  best.uncachedLeaves = candidate.uncachedLeaves;
-  best.cores = candidate.cores;
-  best.brokenCores = candidate.brokenCores;
-  best.cellFree = candidate.cellFree;
+  copyRegion(candidate, best);
 }
 
-/** Sets the candidate's `cores` and `brokenCores`; false where the cores cannot serve. */
-function judgeCores(candidate: Region, cores: CoreHistogram, { cpus, limit, spread }: RegionGoal): boolean {
-  candidate.brokenCores = 0;
-  if (spread) {
-    candidate.cores = Math.min(cpus, countCores(cores));
-    return true;
-  }
-  candidate.cores = countFewestCores(cores, cpus);
-  if (candidate.cores > limit.cores) return false;
-  const unbroken = countUnbrokenCores(cores, cpus);
-  if (unbroken === candidate.cores) return true;
-  if (limit.brokenCores > 0) candidate.brokenCores = 1;
-  else candidate.cores = unbroken;
-  return candidate.cores <= limit.cores;
+/** Sets the columns that the candidate's fewest modules have; false where they cannot serve or the best has less. */
+function judgeModules(search: LeafSearch, modules: ModuleSearch): boolean {
+  const { candidate, best, goal } = search;
+  candidate.clusters = 0;
+  // Whatever its modules, it does not get better than this.
+  if (compareReach(candidate, search.found ? best : goal.limit) > 0) return false;
+  modules.stepsLeft = search.stepsLeft;
+  const isFound = findModules(modules, candidate.leaves, candidate.leafCount);
+  search.stepsLeft = modules.stepsLeft;
+  if (!isFound) return false;
+  candidate.modules.set(modules.best);
+  candidate.moduleCount = modules.bestCount;
+  candidate.clusters = modules.clusters;
+  candidate.cores = modules.cores;
+  candidate.brokenCores = modules.brokenCores;
+  return true;
 }

@@ -160,10 +160,15 @@ export function shareOutCpus(request: ShareRequest): NodeShares | undefined {
   let count = request.nodes ?? 1;
   while (count <= nodesMax && request.nodes === undefined && !canShare(ranked, count, request)) count += 1;
   if (count > nodesMax || !canShare(ranked, count, request)) return undefined;
-  const chosen = new Set(chooseFullest([...free.keys()], free, count, distance));
-  const share = Math.floor(cpus / count / group) * group;
+  return shareAmong(chooseFullest([...free.keys()], free, count, distance), request);
+}
+
+/** The same over given nodes, which must each have an even share; undefined where they cannot give the rest. */
+export function shareAmong(nodes: readonly number[], { cpus, group, free }: ShareRequest): NodeShares | undefined {
+  const chosen = new Set(nodes);
+  const share = Math.floor(cpus / nodes.length / group) * group;
   const left = free.map((here, node) => (chosen.has(node) ? here - share : here));
-  const groups = (cpus - share * count) / group;
-  const extraGroups = groups === 0 ? free.map(() => 0) : shareRemainder([...chosen], left, groups, group);
+  const groups = (cpus - share * nodes.length) / group;
+  const extraGroups = groups === 0 ? free.map(() => 0) : shareRemainder(nodes, left, groups, group);
   return extraGroups && { even: free.map((_, node) => (chosen.has(node) ? share : 0)), extraGroups };
 }

@@ -3,6 +3,7 @@ import type { Choice } from './choice.ts';
 import { takeBestRegion } from './improve.ts';
 import { PlacementError } from './placement-error.ts';
 import { NO_LIMIT } from './region.ts';
+import type { Columns } from './score.ts';
 import type { Workspace } from './workspace.ts';
 import { countOf, verbFor } from '../lib/count.ts';
 
@@ -31,12 +32,10 @@ export function takeOneThreadPerCore(workspace: Workspace, words: Uint32Array, c
   }
   countFree(before, keepWholeCores(before));
   const wholeCores = before.total >= cpus ? takeThreads(workspace, cpus) : undefined;
-  const choice =
-    wholeCores &&
-    wholeCores.score.sockets <= anyCores.score.sockets &&
-    wholeCores.score.numaNodes <= anyCores.score.numaNodes &&
-    wholeCores.score.l3Caches <= anyCores.score.l3Caches
-      ? wholeCores
-      : anyCores;
+  const choice = wholeCores && !reachesFarther(wholeCores.score, anyCores.score) ? wholeCores : anyCores;
   return { ...choice, rule: { kind: 'one-thread-each' } };
+}
+
+function reachesFarther(a: Columns, b: Columns): boolean {
+  return a.sockets > b.sockets || a.numaNodes > b.numaNodes || a.l3Caches > b.l3Caches || a.clusters > b.clusters;
 }

@@ -17,6 +17,20 @@ export function sortByCount(ids: Int32Array, from: number, to: number, count: Ar
   }
 }
 
+/** Writes the ids with a count above 0 to `ids`, highest count first, on a tie the lower id; returns how many. */
+export function rankByCount(ids: Int32Array, counts: Int32Array): number {
+  let length = 0;
+  for (let id = 0; id < counts.length; id += 1) {
+    const count = counts[id] ?? 0;
+    if (count === 0) continue;
+    let j = length - 1;
+    for (; j >= 0 && (counts[ids[j] ?? 0] ?? 0) < count; j -= 1) ids[j + 1] = ids[j] ?? 0;
+    ids[j + 1] = id;
+    length += 1;
+  }
+  return length;
+}
+
 /** Stands for all NUMA nodes where one can be named. */
 export const ANY_NODE = -1;
 

@@ -1,6 +1,7 @@
 import { type BestFitOptions, takeBestFit } from './best-fit.ts';
 import { copyCensus } from './census.ts';
 import { takeBetterRegion } from './improve.ts';
+import { toPlacementScore } from './placement-score.ts';
 import { scoreCpus } from './score.ts';
 import type { Choice } from './choice.ts';
 import type { Workspace } from './workspace.ts';
@@ -18,5 +19,5 @@ export function takePacked(workspace: Workspace, cpus: number, options: BestFitO
   const better = takeBetterRegion(workspace, { cpus, limit: score, strictly: true, spread: options.spread });
   if (!better) return { words, score, rule: { kind: 'best-fit' } };
   words.set(census.takenWords);
-  return { words, score: better, rule: { kind: 'better-than-best-fit', bestFit: score } };
+  return { words, score: better, rule: { kind: 'better-than-best-fit', bestFit: toPlacementScore(index, score) } };
 }

@@ -1,7 +1,9 @@
 import type { Census } from './census.ts';
 import { tryChosenCells, tryLeaves } from './leaf-search.ts';
 import { countLeaves, createLeafSearch, type LeafSearch } from './leaf-search-state.ts';
-import type { Region, RegionGoal } from './region.ts';
+import { pairDistance } from './node-distances.ts';
+import { rankByCount } from './order.ts';
+import { isFarther, type Region, type RegionGoal } from './region.ts';
 
 /**
  * What one search may spend, in steps of `LeafSearch.stepsLeft`: it bounds the time of a choice. The sets that can hold most
@@ -13,6 +15,12 @@ const STEPS_MAX = 250;
 const STEPS_SMALL_MAX = 4000;
 const SMALL_LEAVES_MAX = 8;
 const SMALL_CORES_MAX = 64;
+
+/** The same where modules are tried in each set of caches. */
+const STEPS_MODULES_MAX = 60_000;
+
+/** Where only sets of nodes that are nearer are judged, all others are passed by. */
+const STEPS_NEARER_MAX = 1000;
 
 /** For a search whose answer is not just better but needed. */
 const STEPS_NEEDED_MAX = 20_000;
@@ -50,20 +58,6 @@ export function createRegionSearch(census: Census): RegionSearch {
   };
 }
 
-/** Writes the ids with a count above 0 to `ids`, highest count first, on a tie the lower id; returns how many. */
-function rankByCount(ids: Int32Array, counts: Int32Array): number {
-  let length = 0;
-  for (let id = 0; id < counts.length; id += 1) {
-    const count = counts[id] ?? 0;
-    if (count === 0) continue;
-    let j = length - 1;
-    for (; j >= 0 && (counts[ids[j] ?? 0] ?? 0) < count; j -= 1) ids[j + 1] = ids[j] ?? 0;
-    ids[j + 1] = id;
-    length += 1;
-  }
-  return length;
-}
-
 /** Sums up what the leaves of each cell have of the cores that count, and the free CPUs of the first cells. */
 function countCells(search: RegionSearch): void {
   const { leafSearch, cells, cellCount, cellLarge, prefixCpus } = search;
@@ -80,10 +74,12 @@ function countCells(search: RegionSearch): void {
   }
 }
 
-function countStepsMax({ index }: Census, { strictly }: RegionGoal): number {
-  if (!strictly) return STEPS_NEEDED_MAX;
+function countStepsMax({ index }: Census, { strictly, nearerOnly }: RegionGoal): number {
   const isSmall = index.leafCount <= SMALL_LEAVES_MAX && index.coreCount <= SMALL_CORES_MAX;
-  return isSmall ? STEPS_SMALL_MAX : STEPS_MAX;
+  if (isSmall && index.modules) return STEPS_MODULES_MAX;
+  if (!strictly) return STEPS_NEEDED_MAX;
+  if (isSmall) return STEPS_SMALL_MAX;
+  return nearerOnly ? STEPS_NEARER_MAX : STEPS_MAX;
 }
 
 /**
@@ -128,15 +124,22 @@ function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: n
     cellChosen[cell] = 1;
     countCell(search, cell, 1);
     leafSearch.stepsLeft -= 1;
-    const { sockets, numaNodes } = leafSearch.candidate;
-    const { sockets: socketsMax, numaNodes: nodesMax } = leafSearch.found ? leafSearch.best : goal.limit;
-    if (sockets <= socketsMax && numaNodes <= nodesMax) {
+    if (mayServe(leafSearch)) {
       if (wanted > 1) chooseCells(search, wanted - 1, i + 1, cpus + (census.cellFree[cell] ?? 0));
-      else if (search.large >= leafSearch.largeWanted) tryChosenCells(leafSearch);
+      else if (search.large >= leafSearch.largeWanted && !isFarther(leafSearch.candidate, goal.limit)) {
+        tryChosenCells(leafSearch);
+      }
     }
     countCell(search, cell, -1);
     cellChosen[cell] = 0;
   }
+}
+
+/** Whether the chosen cells, and maybe more, can keep within the limit or be better than what was found. */
+function mayServe({ candidate, best, found, goal }: LeafSearch): boolean {
+  const { sockets, numaNodes, distance } = found ? best : goal.limit;
+  if (candidate.sockets > sockets || candidate.numaNodes > numaNodes) return false;
+  return !goal.nearerOnly || candidate.distance < distance;
 }
 
 /** Adds a cell to the candidate's columns (`by` 1), or takes it away again (-1). */
@@ -147,9 +150,23 @@ function countCell(search: RegionSearch, cell: number, by: 1 | -1): void {
   const node = census.index.cellNode[cell] ?? 0;
   const before = by === 1 ? 0 : 1;
   if (socketUse[socket] === before) candidate.sockets += by;
-  if (nodeUse[node] === before) candidate.numaNodes += by;
+  if (nodeUse[node] === before) {
+    candidate.numaNodes += by;
+    candidate.distance += by * sumDistances(search, node);
+  }
   socketUse[socket] = (socketUse[socket] ?? 0) + by;
   nodeUse[node] = (nodeUse[node] ?? 0) + by;
   search.large += by * (search.cellLarge[cell] ?? 0);
   candidate.cellFree += by * (census.cellFree[cell] ?? 0);
+}
+
+/** The distances between a node and the chosen others. */
+function sumDistances({ leafSearch, nodeUse }: RegionSearch, node: number): number {
+  const { distances } = leafSearch.census.index;
+  if (!distances) return 0;
+  let sum = 0;
+  for (let other = 0; other < nodeUse.length; other += 1) {
+    if (other !== node && (nodeUse[other] ?? 0) > 0) sum += pairDistance(distances, node, other);
+  }
+  return sum;
 }

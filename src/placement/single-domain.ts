@@ -14,7 +14,7 @@ export type Domain = 'l3Caches' | 'numaNodes' | 'sockets';
 const NAMES = { l3Caches: 'L3 cache', numaNodes: 'NUMA node', sockets: 'socket' } as const;
 
 /** The CPUs of `words` whose L3 cache is as wanted; that of a CPU without a known one is -1. */
-function keepL3({ index }: Workspace, words: Uint32Array, isWanted: (l3: number) => boolean): Uint32Array {
+export function keepL3({ index }: Workspace, words: Uint32Array, isWanted: (l3: number) => boolean): Uint32Array {
   const { coreOfCpu, coreLeaf, leafL3, l3OfCpu } = index;
   const l3OfCore = (core: number) => (core < 0 ? -1 : (leafL3[coreLeaf[core] ?? 0] ?? -1));
   const kept = words.slice();
@@ -28,7 +28,7 @@ function keepL3({ index }: Workspace, words: Uint32Array, isWanted: (l3: number)
 }
 
 /** Refuses the request; `free` are the free CPUs of each domain. */
-function refuse(cpus: number, domain: Domain, free: Iterable<number>): never {
+export function refuseDomain(cpus: number, domain: Domain, free: Iterable<number>): never {
   const most = [...free].reduce((max, count) => Math.max(max, count), 0);
   throw new PlacementError(
     'Unsatisfiable',
@@ -60,7 +60,7 @@ function takeSplitL3(workspace: Workspace, words: Uint32Array, cpus: number): Ch
     .sort((a, b) => a.score.cores - b.score.cores || a.score.brokenCores - b.score.brokenCores || a.free - b.free);
   return best
     ? { words: best.words, score: best.score, rule: { kind: 'one-domain', domain: 'l3Caches' } }
-    : refuse(cpus, 'l3Caches', free);
+    : refuseDomain(cpus, 'l3Caches', free);
 }
 
 /**
@@ -78,7 +78,7 @@ export function takeSingleDomain(workspace: Workspace, words: Uint32Array, cpus:
     const score = takeBestRegion(workspace, { cpus, limit, strictly: false, spread: false });
     if (score) return { words: census.takenWords.slice(), score, rule: { kind: 'one-domain', domain } };
   }
-  return refuse(
+  return refuseDomain(
     cpus,
     domain,
     { l3Caches: before.l3Free, numaNodes: before.nodeFree, sockets: before.socketFree }[domain],

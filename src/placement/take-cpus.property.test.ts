@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { type SmallMachine, smallMachines } from './testing/arbitrary.ts';
-import { findBetter, scoreSlowly } from './testing/brute-force.ts';
+import { chooseEvery, countSlowly, createCounter, findBetter, isBetter, scoreSlowly } from './testing/brute-force.ts';
 import { PLACEMENT_POLICIES, type Placement, PlacementError, type PlacementPolicy, takeCpus } from './take-cpus.ts';
 
 /** How many random cases each property tries: few in `make check`, PLACEMENT_CASES=100000 for the long run. */
@@ -23,10 +23,11 @@ function tryTake(machine: SmallMachine, cpus: number, policy: PlacementPolicy): 
 }
 
 function describeCase({ topology, free }: SmallMachine, cpus: number): string {
-  const rows = topology.cpus.map(({ cpu, core, socket, numaNode, l3Cache }) =>
-    [cpu, core, socket, numaNode, l3Cache].join('/'),
+  const rows = topology.cpus.map(({ cpu, core, cluster, l3Cache, numaNode, socket }) =>
+    [cpu, core, cluster, l3Cache, numaNode, socket].join('/'),
   );
-  return `${cpus} of ${free} on ${rows.join(' ')}`;
+  const distances = topology.numaNodes.map(({ distances }) => distances?.join(' ')).join(', ');
+  return `${cpus} of ${free} on ${rows.join(' ')} (cpu/core/cluster/L3/node/socket), distances ${distances}`;
 }
 
 describe('takeCpus on random small machines', () => {
@@ -52,14 +53,12 @@ describe('takeCpus on random small machines', () => {
         fc.property(requests, ({ cpus, ...machine }) => {
           const placement = tryTake(machine, cpus, policy);
           assert.ok(placement, 'enough CPUs are free');
-          const better = findBetter(machine.topology, machine.free, placement.score, {
-            cpus,
-            spread: policy === 'spread',
-          });
+          const columns = countSlowly(machine.topology, machine.free, placement.cpus);
+          const better = findBetter(machine.topology, machine.free, columns, { cpus, spread: policy === 'spread' });
           assert.equal(
             better,
             undefined,
-            `${describeCase(machine, cpus)}: took ${placement.cpus} ${JSON.stringify(placement.score)}`,
+            `${describeCase(machine, cpus)}: took ${placement.cpus} ${JSON.stringify(placement.score)}, better ${JSON.stringify(better)}`,
           );
         }),
         { numRuns },
@@ -146,5 +145,32 @@ describe('takeCpus on random small machines', () => {
       }),
       { numRuns },
     );
+  });
+
+  test('distributed takes no nodes of more sockets or farther apart than others that give the same even shares', () => {
+    let several = 0;
+    fc.assert(
+      fc.property(requests, ({ cpus, topology, free }) => {
+        const placement = takeCpus(topology, { free, cpus, policy: 'distributed' });
+        const shares = placement.rule.kind === 'even-shares' ? [...placement.rule.shares.values()] : [];
+        if (new Set(shares).size !== 1) return;
+        several += shares.length > 1 ? 1 : 0;
+        const columns = countSlowly(topology, free, placement.cpus);
+        const ids = topology.cpus.filter(({ cpu }) => free.has(cpu));
+        const count = createCounter(topology, free);
+        for (const set of chooseEvery(ids.length, cpus)) {
+          const nodes = Map.groupBy(
+            ids.filter((_, i) => set & (1 << i)),
+            ({ numaNode }) => numaNode,
+          );
+          if (nodes.size !== shares.length || [...nodes.values()].some(({ length }) => length !== shares[0])) continue;
+          const other = count(set);
+          const isNearer = other.sockets < columns.sockets || other.distance < columns.distance;
+          assert.ok(!(isNearer && isBetter(other, columns, false)), describeCase({ topology, free }, cpus));
+        }
+      }),
+      { numRuns },
+    );
+    assert.ok(several > numRuns / 100, `${several} requests were shared by several nodes`);
   });
 });

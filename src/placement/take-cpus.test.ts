@@ -288,7 +288,7 @@ describe('takeCpus', () => {
     const machine = regular({ sockets: 4, nodesPerSocket: 2, coresPerL3: 5 });
     const free = '5-7,9-10,12-14,16,18-20,25-30,34-35,38-39,45-47,49-50,52-54,56,58-60,65-70,74-75,78-79';
     const { rule } = take(machine, { free, cpus: 27, policy: 'distributed' });
-    assert.deepEqual(rule.kind === 'even-shares' && [...rule.shares.values()], [6, 7, 8, 6]);
+    assert.deepEqual(rule.kind === 'even-shares' && [...rule.shares.values()], [6, 7, 6, 8]);
   });
 
   test('the score counts cores that were wholly free, though the request may not take all of their threads', () => {

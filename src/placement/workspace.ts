@@ -3,7 +3,8 @@ import { type BestFitScratch, createBestFitScratch } from './best-fit-scratch.ts
 import { type Census, createCensus } from './census.ts';
 import { histogramLength } from './core-histogram.ts';
 import type { ImproveScratch } from './improve.ts';
-import { indexMachine, type MachineIndex } from './machine-index.ts';
+import { buildIndex, type CoreUnit } from './build-index.ts';
+import type { MachineIndex } from './machine-index.ts';
 import { createRegionSearch } from './region-search.ts';
 import { createScoreScratch } from './score.ts';
 import { createTakeRegionScratch } from './take-region.ts';
@@ -21,27 +22,34 @@ export interface Workspace extends ImproveScratch {
   readonly bestFit: BestFitScratch;
 }
 
-const workspaces = new WeakMap<CpuTopology, Workspace>();
+const workspaces: Readonly<Record<CoreUnit, WeakMap<CpuTopology, Workspace>>> = {
+  core: new WeakMap(),
+  part: new WeakMap(),
+};
+
+function createWorkspace(topology: CpuTopology, unit: CoreUnit): Workspace {
+  const index = buildIndex(topology, unit);
+  const { leafCount, cellCount, nodeCount, socketCount, l3Count, coreSizeMax } = index;
+  const before = createCensus(index);
+  return {
+    index,
+    before,
+    census: createCensus(index),
+    bestFit: createBestFitScratch(index),
+    score: createScoreScratch(index),
+    regions: createRegionSearch(before),
+    takeRegion: createTakeRegionScratch(index),
+    cores: { counts: new Int32Array(histogramLength(coreSizeMax)), at: 0, coreSizeMax },
+    counts: new Int32Array(Math.max(leafCount, cellCount, nodeCount, socketCount, l3Count)),
+  };
+}
 
 /** The machine's workspace; built once and kept as long as the topology lives. */
-export function openWorkspace(topology: CpuTopology): Workspace {
-  let workspace = workspaces.get(topology);
+export function openWorkspace(topology: CpuTopology, unit: CoreUnit = 'core'): Workspace {
+  let workspace = workspaces[unit].get(topology);
   if (!workspace) {
-    const index = indexMachine(topology);
-    const { leafCount, cellCount, nodeCount, socketCount, l3Count, coreSizeMax } = index;
-    const before = createCensus(index);
-    workspace = {
-      index,
-      before,
-      census: createCensus(index),
-      bestFit: createBestFitScratch(index),
-      score: createScoreScratch(index),
-      regions: createRegionSearch(before),
-      takeRegion: createTakeRegionScratch(index),
-      cores: { counts: new Int32Array(histogramLength(coreSizeMax)), at: 0, coreSizeMax },
-      counts: new Int32Array(Math.max(leafCount, cellCount, nodeCount, socketCount, l3Count)),
-    };
-    workspaces.set(topology, workspace);
+    workspace = createWorkspace(topology, unit);
+    workspaces[unit].set(topology, workspace);
   }
   return workspace;
 }

@@ -56,7 +56,7 @@ function columnsOf(topology: CpuTopology, policy: PlacementPolicy, cpus: CpuSet,
   if (policy === 'spread') return [sockets, numaNodes, l3Caches, -cores];
   if (policy !== 'distributed') return [sockets, numaNodes, l3Caches, cores, brokenCores];
   const shares = sharesOf(topology, cpus).filter((share) => share > 0);
-  return [Math.max(...shares) - Math.min(...shares), numaNodes, cores, brokenCores];
+  return [Math.max(...shares) - Math.min(...shares), numaNodes, sockets, cores, brokenCores];
 }
 
 function judge(topology: CpuTopology, wanted: VectorCase, placement: Placement | undefined): Verdict {

@@ -48,9 +48,42 @@ function numberCpus(shape: Shape, scheme: NumberingScheme, threadsMax: number): 
   }));
 }
 
+/** What firmware may add to the shape of a machine. */
+interface Extras {
+  readonly l3PerSocket: boolean;
+  /** How many neighbouring cores of an L3 share a level 2 cache; 0: the kernel reports none. */
+  readonly coresPerCluster: number;
+  /** Distances between nodes row by row; undefined where the kernel gives none. */
+  readonly distances: readonly number[] | undefined;
+}
+
+const extras: fc.Arbitrary<Extras> = fc.record({
+  l3PerSocket: fc.boolean(),
+  coresPerCluster: fc.constantFrom(0, 0, 1, 2, 2, 3),
+  distances: fc.option(fc.array(fc.constantFrom(12, 16, 21, 32), { minLength: 16, maxLength: 16 }), { nil: undefined }),
+});
+
+function buildMachine(rows: readonly CpuRow[], { l3PerSocket, coresPerCluster, distances }: Extras): CpuTopology {
+  const firstCores = new Map<number | undefined, number>();
+  for (const { core, l3Cache } of rows) firstCores.set(l3Cache, Math.min(core, firstCores.get(l3Cache) ?? core));
+  const clusterOf = ({ core, l3Cache }: CpuRow) => {
+    const first = firstCores.get(l3Cache) ?? 0;
+    return first + Math.floor((core - first) / coresPerCluster) * coresPerCluster;
+  };
+  const nodes = [...new Set(rows.map(({ numaNode }) => numaNode))];
+  const slit = distances && nodes.map((a) => nodes.map((b) => (a === b ? 10 : (distances[4 * a + b] ?? 12))));
+  const detailed = rows.map((row) => ({
+    ...row,
+    ...(coresPerCluster > 0 && { cluster: clusterOf(row) }),
+    ...(l3PerSocket && { l3Cache: row.socket }),
+  }));
+  return machineOf(detailed, slit);
+}
+
 /**
  * Machines of up to two sockets, two nodes a socket, two L3 caches a node or one a socket, and three cores a cache: all cores
- * alike, or hybrid, or some with an offline thread. At most `freeMax` CPUs are free.
+ * alike, or hybrid, or some with an offline thread; with or without level 2 caches that cores share and distances between nodes, which
+ * may differ from one direction to the other. At most `freeMax` CPUs are free.
  */
 export function smallMachines(freeMax: number): fc.Arbitrary<SmallMachine> {
   return fc.constantFrom(1, 2, 2, 2, 4).chain((threadsMax) => {
@@ -65,13 +98,12 @@ export function smallMachines(freeMax: number): fc.Arbitrary<SmallMachine> {
     const scheme = fc.constantFrom<NumberingScheme>('threads-last', 'threads-adjacent');
     return fc
       .tuple(
-        fc.record({ shape, scheme, l3PerSocket: fc.boolean() }),
+        fc.record({ shape, scheme, extras }),
         fc.array(fc.boolean(), { minLength: 48, maxLength: 48 }),
         fc.boolean(),
       )
-      .map(([{ shape, scheme, l3PerSocket }, picks, all]) => {
-        const rows = numberCpus(shape, scheme, threadsMax);
-        const topology = machineOf(l3PerSocket ? rows.map((row) => ({ ...row, l3Cache: row.socket })) : rows);
+      .map(([{ shape, scheme, extras }, picks, all]) => {
+        const topology = buildMachine(numberCpus(shape, scheme, threadsMax), extras);
         const free = topology.online.toArray().filter((_, i) => all || picks[i] === true);
         return { topology, free: CpuSet.from(free.slice(0, freeMax)) };
       });

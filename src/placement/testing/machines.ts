@@ -3,7 +3,7 @@ import type { Cpu, CpuTopology } from '../../topology/topology.ts';
 
 /** What the placement of a CPU depends on, in the form of the vectors' topologies.json. */
 export type CpuRow = Pick<Cpu, 'cpu' | 'core' | 'socket' | 'numaNode'> &
-  Partial<Pick<Cpu, 'l3Cache' | 'coreType' | 'isolated'>>;
+  Partial<Pick<Cpu, 'l3Cache' | 'cluster' | 'coreType' | 'isolated'>>;
 
 /** A topology of these CPUs. */
 export function machineOf(rows: readonly CpuRow[], distances?: readonly (readonly number[])[]): CpuTopology {
@@ -15,10 +15,10 @@ export function machineOf(rows: readonly CpuRow[], distances?: readonly (readonl
       coreType: 'standard',
       isolated: false,
       l3Cache: undefined,
+      cluster: undefined,
       ...row,
       socketId: row.socket,
       die: undefined,
-      cluster: undefined,
       coreId: row.core,
       siblings: setOf(({ core }) => core === row.core),
     })),

@@ -1,0 +1,59 @@
+import type { MachineIndex } from './machine-index.ts';
+import type { Columns } from './score.ts';
+
+/** What a choice touches; lower is better in every column, but for `spread`, which wants many cores. */
+export interface PlacementScore {
+  readonly sockets: number;
+  readonly numaNodes: number;
+  readonly l3Caches: number;
+  readonly cores: number;
+  /** Cores that were wholly free (every online thread) and are now only partly used. */
+  readonly brokenCores: number;
+  /** Mean distance between each two of its NUMA nodes (ACPI SLIT); absent for one node, and where the kernel gives none. */
+  readonly distance?: number;
+  /** Level 2 caches, as clusters of cores; absent where the kernel reports none. */
+  readonly clusters?: number;
+  /** Those of them that serve CPUs which were not free. */
+  readonly sharedClusters?: number;
+}
+
+/** The columns as callers see them. */
+export function toPlacementScore(index: MachineIndex, columns: Columns): PlacementScore {
+  const { sockets, numaNodes, l3Caches, clusters, cores, brokenCores, distance } = columns;
+  const score = { sockets, numaNodes, l3Caches, cores, brokenCores };
+  if (!index.modules && !index.distances) return score;
+  const pairs = numaNodes * (numaNodes - 1);
+  return {
+    ...score,
+    ...(index.distances && pairs > 0 && { distance: Math.round((distance / pairs) * 10) / 10 }),
+    ...(index.modules && { clusters }),
+  };
+}
+
+/** CPUs as CpuSet lays words out. */
+interface TakenAndFree {
+  readonly taken: Uint32Array;
+  /** Free before the choice. */
+  readonly free: Uint32Array;
+}
+
+/** How many level 2 caches the taken CPUs touch, and how many of them serve CPUs that were not free. */
+export function countTouchedClusters(
+  { clusters, coreOfCpu }: MachineIndex,
+  { taken, free }: TakenAndFree,
+): Pick<PlacementScore, 'clusters' | 'sharedClusters'> {
+  if (!clusters) return {};
+  const { ofCore, sizes } = clusters;
+  const [isTouched, used] = [new Uint8Array(sizes.length), sizes.slice()];
+  for (const [cpu, core] of coreOfCpu.entries()) {
+    const [word, bit] = [cpu >>> 5, 1 << (cpu & 31)];
+    const cluster = ofCore[core] ?? -1;
+    if (cluster < 0) continue;
+    if (((taken[word] ?? 0) & bit) !== 0) isTouched[cluster] = 1;
+    if (((free[word] ?? 0) & bit) !== 0) used[cluster] = (used[cluster] ?? 0) - 1;
+  }
+  return {
+    clusters: isTouched.reduce((sum, touched) => sum + touched, 0),
+    sharedClusters: isTouched.reduce((sum, touched, cluster) => sum + (used[cluster] === 0 ? 0 : touched), 0),
+  };
+}
