@@ -11,7 +11,7 @@ export type CoreUnit =
   | 'part';
 
 /** Whether threads of one core are in different NUMA nodes. */
-export function hasSplitCores({ cpus }: CpuTopology): boolean {
+function hasSplitCores({ cpus }: CpuTopology): boolean {
   const nodeOfCore = new Map(cpus.map(({ core, numaNode }) => [core, numaNode]));
   return cpus.some(({ core, numaNode }) => nodeOfCore.get(core) !== numaNode);
 }
@@ -134,6 +134,7 @@ export function buildIndex(topology: CpuTopology, unit: CoreUnit): MachineIndex 
     nodeCount: nodeNumbers.size,
     socketCount: socketNumbers.size,
     l3Count: l3Numbers.size,
+    hasSplitCores: hasSplitCores(topology),
     coreOfCpu,
     coreCpus,
     coreLeaf,

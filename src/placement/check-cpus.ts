@@ -3,8 +3,9 @@ import type { CpuTopology } from '../topology/topology.ts';
 import { countFree } from './census.ts';
 import type { Placement } from './choice.ts';
 import { PlacementError } from './placement-error.ts';
-import { countTouchedClusters, toPlacementScore } from './placement-score.ts';
+import { describeScore } from './placement-score.ts';
 import { scoreCpus } from './score.ts';
+import { scoreSplitCores } from './split-cores.ts';
 import { openWorkspace } from './workspace.ts';
 
 /** A list of CPUs that somebody else chose. */
@@ -34,10 +35,12 @@ export function checkCpus(topology: CpuTopology, { free, cpus }: GivenCpus): Pla
   countFree(before, freeWords);
   const words = new Uint32Array(index.wordCount);
   words.set(cpus.toWords());
-  const columns = scoreCpus(index, words, before.coreFree, score);
+  const columns = index.hasSplitCores
+    ? scoreSplitCores(topology, { words, free })
+    : scoreCpus(index, words, before.coreFree, score);
   return {
     cpus,
-    score: { ...toPlacementScore(index, columns), ...countTouchedClusters(index, { taken: words, free: freeWords }) },
+    score: describeScore(index, columns, { taken: words, free: freeWords }),
     rule: { kind: 'given' },
     preferred: undefined,
   };

@@ -8,6 +8,8 @@ export type PlacementRule =
   | { readonly kind: 'best-fit' }
   /** A choice that beats the best fit, whose score is given. */
   | { readonly kind: 'better-than-best-fit'; readonly bestFit: PlacementScore }
+  /** The best of several fits where firmware put the threads of a core into different NUMA nodes. */
+  | { readonly kind: 'split-cores' }
   /** As many preferred CPUs as can be had without reaching farther. */
   | { readonly kind: 'most-preferred' }
   /** Even shares of the NUMA nodes: CPUs taken of each, by the kernel's node number; `nodes` where their number was given. */
@@ -38,4 +40,9 @@ export interface Placement {
   readonly rule: PlacementRule;
   /** How many of them are of the CPUs that the request prefers (isolated, near); undefined where it prefers none. */
   readonly preferred: number | undefined;
+}
+
+/** Whether the policy itself has no rule to tell: it took the best fit or better. */
+export function isBestFit({ rule }: Choice): boolean {
+  return rule.kind === 'best-fit' || rule.kind === 'better-than-best-fit';
 }

@@ -1,6 +1,6 @@
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
-import type { Choice } from './choice.ts';
+import { type Choice, isBestFit } from './choice.ts';
 import { listByCost } from './choose-by-cost.ts';
 import { chooseByPolicy, isSpread } from './choose-by-policy.ts';
 import { costCpus, sumCosts } from './cpu-wishes.ts';
@@ -54,8 +54,7 @@ function sumLowest(wishes: Float64Array, words: Uint32Array, taken: Uint32Array)
 
 /** The choice with its own rule, or where the policy has none with that of the preference. */
 function explainPreference(choice: Choice): Choice {
-  const isPlain = choice.rule.kind === 'best-fit' || choice.rule.kind === 'better-than-best-fit';
-  return isPlain ? { ...choice, rule: { kind: 'most-preferred' } } : choice;
+  return isBestFit(choice) ? { ...choice, rule: { kind: 'most-preferred' } } : choice;
 }
 
 /**

@@ -47,6 +47,8 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
       return 'best fit as the kubelet makes it: the fullest domain that can hold the request, whole cores before single threads';
     case 'better-than-best-fit':
       return `better than the kubelet's best fit, and worse in nothing: ${describeGain(score, rule.bestFit)}`;
+    case 'split-cores':
+      return 'best fit by the NUMA node of each CPU, because this machine reports threads of one core in different nodes';
     case 'most-preferred':
       return 'as many preferred CPUs as the same number of sockets and NUMA nodes can give, the others as near to them as possible';
     case 'even-shares': {

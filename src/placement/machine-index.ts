@@ -38,6 +38,8 @@ export interface MachineIndex {
   readonly nodeCount: number;
   readonly socketCount: number;
   readonly l3Count: number;
+  /** Whether firmware put the threads of a core into different NUMA nodes; see CoreUnit. */
+  readonly hasSplitCores: boolean;
   /** By CPU id; -1 where the machine has no such online CPU. */
   readonly coreOfCpu: Int32Array;
   /** The CPUs of each core in ascending order, or where it has several caches cache by cache. */

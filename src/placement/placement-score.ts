@@ -38,7 +38,7 @@ interface TakenAndFree {
 }
 
 /** How many level 2 caches the taken CPUs touch, and how many of them serve CPUs that were not free. */
-export function countTouchedClusters(
+function countTouchedClusters(
   { clusters, coreOfCpu }: MachineIndex,
   { taken, free }: TakenAndFree,
 ): Pick<PlacementScore, 'clusters' | 'sharedClusters'> {
@@ -56,4 +56,10 @@ export function countTouchedClusters(
     clusters: isTouched.reduce((sum, touched) => sum + touched, 0),
     sharedClusters: isTouched.reduce((sum, touched, cluster) => sum + (used[cluster] === 0 ? 0 : touched), 0),
   };
+}
+
+/** The columns as callers see them, with the level 2 caches that the taken CPUs share with others. */
+export function describeScore(index: MachineIndex, columns: Columns, cpus: TakenAndFree): PlacementScore {
+  const score = toPlacementScore(index, columns);
+  return index.clusters ? { ...score, ...countTouchedClusters(index, cpus) } : score;
 }

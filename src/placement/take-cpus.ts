@@ -2,13 +2,14 @@ import { CpuSet } from '../cpuset/cpu-set.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { countFree } from './census.ts';
 import type { Choice, Placement } from './choice.ts';
-import { chooseByPolicy } from './choose-by-policy.ts';
+import { chooseByPolicy, isSpread } from './choose-by-policy.ts';
 import { choosePreferred } from './choose-preferred.ts';
 import { PlacementError } from './placement-error.ts';
 import { checkRequest, type PlacementRequest } from './placement-request.ts';
-import { countTouchedClusters, toPlacementScore } from './placement-score.ts';
+import { describeScore } from './placement-score.ts';
 import { findAllowed } from './preferences.ts';
 import { type Columns, scoreCpus } from './score.ts';
+import { chooseOnSplitCores } from './split-cores.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 export type { Placement } from './choice.ts';
@@ -34,36 +35,36 @@ export function takeCpus(topology: CpuTopology, request: PlacementRequest): Plac
   const free = request.free.intersection(topology.online);
   const allowed = findAllowed(topology, { ...request, free });
   if (allowed.size < request.cpus) throw notEnough(allowed, request);
-  const hasWishes = request.isolated === 'prefer' || request.near !== undefined;
-  const choice = hasWishes
-    ? choosePreferred(workspace, topology, allowed, request)
-    : chooseByPolicy(workspace, allowed.toWords(), request);
-  const isNarrowed = hasWishes || allowed.size < free.size;
-  return describe(workspace, choice, { topology, request, free, isNarrowed });
-}
-
-/** What a choice was made for. */
-interface ChoiceContext {
-  readonly topology: CpuTopology;
-  readonly request: PlacementRequest;
-  readonly free: CpuSet;
-  /** Whether it was made among some of the free CPUs only. */
-  readonly isNarrowed: boolean;
-}
-
-/** The choice as callers see it. */
-function describe(workspace: Workspace, { words, score, rule }: Choice, context: ChoiceContext): Placement {
-  const { topology, request, free, isNarrowed } = context;
-  const { index } = workspace;
-  const cpus = CpuSet.fromWords(words);
-  const columns = isNarrowed ? scoreOf(workspace, words, free) : score;
-  const touched = index.clusters && countTouchedClusters(index, { taken: words, free: free.toWords() });
+  const choose = (own: Workspace) => chooseOn(own, topology, { allowed, request });
+  const isSplit = workspace.index.hasSplitCores;
+  const choice = isSplit
+    ? chooseOnSplitCores(topology, { policy: request.policy, free, spread: isSpread(request), choose })
+    : choose(workspace);
+  const isNarrowed = hasWishes(request) || allowed.size < free.size;
+  const columns = isNarrowed && !isSplit ? scoreOf(workspace, choice.words, free) : choice.score;
+  const cpus = CpuSet.fromWords(choice.words);
   return {
     cpus,
-    score: { ...toPlacementScore(index, columns), ...touched },
-    rule,
+    score: describeScore(workspace.index, columns, { taken: choice.words, free: free.toWords() }),
+    rule: choice.rule,
     preferred: countPreferred(topology, cpus, request),
   };
+}
+
+function hasWishes({ isolated, near }: PlacementRequest): boolean {
+  return isolated === 'prefer' || near !== undefined;
+}
+
+/** What may be chosen, and how. */
+interface AllowedRequest {
+  readonly allowed: CpuSet;
+  readonly request: PlacementRequest;
+}
+
+function chooseOn(workspace: Workspace, topology: CpuTopology, { allowed, request }: AllowedRequest): Choice {
+  return hasWishes(request)
+    ? choosePreferred(workspace, topology, allowed, request)
+    : chooseByPolicy(workspace, allowed.toWords(), request);
 }
 
 /** The score against all that was free: a choice among some of the CPUs does not see cores that others of them made whole. */
