@@ -14,6 +14,8 @@ import {
   type Placement,
   PlacementError,
   type PlacementPolicy,
+  SHARED_DOMAINS,
+  type SharedDomain,
   takeCpus,
 } from '../placement/take-cpus.ts';
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
@@ -36,6 +38,8 @@ interface PlanOptions {
   readonly roundUp?: boolean;
   readonly near?: CpuSet;
   readonly pcieRoot?: string;
+  readonly singleSocket?: boolean;
+  readonly avoidSharing?: SharedDomain;
   readonly output: 'text' | 'json';
   readonly batch?: boolean;
   readonly topologies?: string;
@@ -83,7 +87,7 @@ function findNear(topology: CpuTopology, { near, pcieRoot }: PlanOptions, comman
 
 function choose(topology: CpuTopology, free: CpuSet, options: PlanOptions, command: Command): Placement {
   if (options.cpuset) return checkCpus(topology, { free, cpus: options.cpuset });
-  const { cpus, policy, group, nodes, coreType, isolated, roundUp } = options;
+  const { cpus, policy, group, nodes, coreType, isolated, roundUp, singleSocket, avoidSharing: domain } = options;
   if (cpus === undefined) {
     return command.error('Cannot plan: neither --cpus nor --cpuset is given; want one of them', { exitCode: 2 });
   }
@@ -98,6 +102,8 @@ function choose(topology: CpuTopology, free: CpuSet, options: PlanOptions, comma
     ...(isolated && { isolated }),
     ...(roundUp === undefined ? {} : { roundUp }),
     ...(near && { near }),
+    ...(singleSocket === undefined ? {} : { singleSocket }),
+    ...(domain && { avoidSharing: { domain, others: topology.online.difference(free) } }),
   });
 }
 
@@ -109,10 +115,10 @@ function planOne(options: PlanOptions, command: Command): void {
   const topology = readMachineArgument(options.topology);
   const free = options.free ?? topology.online.difference(options.taken ?? topology.offline);
   const placement = choose(topology, free, options, command);
-  const { cpus, score, rule } = placement;
+  const { cpus, score, rule, preferred, shared } = placement;
   const lines =
     options.output === 'json'
-      ? [JSON.stringify({ cpus, score, rule: rule.kind, why: explainPlacement(placement) })]
+      ? [JSON.stringify({ cpus, score, rule: rule.kind, preferred, shared, why: explainPlacement(placement) })]
       : [cpus.toString(), ...explainPlacement(placement), '', ...drawPlacement(topology, { free, cpus })];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -170,6 +176,12 @@ export function addPlanCommand(program: Command): void {
     .option('--round-up', 'full-cores: take up to a core more rather than refuse')
     .option('--near <list>', 'CPUs to prefer', parseListArgument)
     .option('--pcie-root <root>', 'prefer the CPUs local to this PCIe root')
+    .option('--single-socket', 'all CPUs of one socket, with any policy')
+    .addOption(
+      new Option('--avoid-sharing <domain>', 'of equal choices the one whose caches or cores are least in use').choices(
+        SHARED_DOMAINS,
+      ),
+    )
     .addOption(new Option('-o, --output <form>', 'what to print').choices(['text', 'json']).default('text'))
     .option('--batch', 'answer the cases on stdin, one JSON object a line')
     .option('--topologies <file>', 'batch: JSON file of machines by name')

@@ -8,10 +8,12 @@ export interface ReachLimit {
   readonly numaNodes: number;
   /** The distances between its NUMA nodes, where it has as many of as many sockets. */
   readonly distance: number;
+  /** Whether it must reach so far: as many sockets and NUMA nodes, each giving a CPU. */
+  readonly exactly: boolean;
 }
 
 /** A set of cells and what the best choice of CPUs in them costs. */
-interface CellSet extends ReachLimit {
+interface CellSet extends Omit<ReachLimit, 'exactly'> {
   readonly cost: Cost;
   /** The table of all cells but the last, if there are others, and that of the last. */
   readonly before: CostTable | undefined;
@@ -77,6 +79,11 @@ function addCell({ nodes, sockets, distance }: ChosenCells, { node, socket }: Ce
   };
 }
 
+/** The table of a cell that must give a CPU. */
+function demandCpu(table: CostTable): CostTable {
+  return { ...table, wishes: table.wishes.map((wish, cpus) => (cpus === 0 ? Number.POSITIVE_INFINITY : wish)) };
+}
+
 /** Whether chosen cells keep within the limit. */
 function isWithin({ nodes, sockets, distance }: Omit<ChosenCells, 'table'>, limit: ReachLimit): boolean {
   if (sockets.length > limit.sockets || nodes.length > limit.numaNodes) return false;
@@ -87,11 +94,12 @@ function isWithin({ nodes, sockets, distance }: Omit<ChosenCells, 'table'>, limi
 /** The set of cells whose best choice is the best of all within the limit; undefined where none has the CPUs. */
 function findCells(request: TableRequest, limit: ReachLimit): CellSet | undefined {
   const { cpus } = request;
-  const cells = listCells(request);
+  const cells = listCells(request).map((cell) => (limit.exactly ? { ...cell, table: demandCpu(cell.table) } : cell));
   let stepsLeft = STEPS_MAX;
   let best: CellSet | undefined;
   const judge = (chosen: Omit<ChosenCells, 'table'>, before: CostTable | undefined, last: CostTable) => {
     if ((before?.size ?? 0) + last.size < cpus) return;
+    if (limit.exactly && (chosen.sockets.length < limit.sockets || chosen.nodes.length < limit.numaNodes)) return;
     stepsLeft -= last.size;
     const cost = before ? splitBest(before, last, cpus).cost : costOf(last, cpus);
     if (!Number.isFinite(cost.wishes)) return;

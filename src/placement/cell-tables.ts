@@ -14,12 +14,11 @@ export type CoreRule =
   /** One, of a wholly free core first. */
   | 'one';
 
-/** CPUs that others hold, counted for each domain that they share with the choice. */
+/** What it costs to touch a core, a module or a leaf, because others use it too. */
 export interface SharedUse {
   readonly ofCore: Float64Array;
-  /** By module, or by core where the machine has no modules. */
   readonly ofModule: Float64Array;
-  readonly ofL3: Float64Array;
+  readonly ofLeaf: Float64Array;
 }
 
 /** What tables are made of. The census says which CPUs are free. */
@@ -119,9 +118,8 @@ function tableOfLeaf(request: TableRequest, leaf: number): CostTable | undefined
     listModules(index, leaf).map((cores) => tableOfModule(request, cores)),
     request.cpus,
   );
-  const l3 = index.leafL3[leaf] ?? -1;
   // Cores without a known cache are no better than those of one.
-  if (table) addToTouched(table, { columns: weightsOf(request).l3, sharing: request.use?.ofL3[l3] ?? 0 });
+  if (table) addToTouched(table, { columns: weightsOf(request).l3, sharing: request.use?.ofLeaf[leaf] ?? 0 });
   return table;
 }
 

@@ -1,5 +1,6 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { PlacementScore } from './placement-score.ts';
+import type { SharedDomains } from './shared-use.ts';
 import type { Columns } from './score.ts';
 
 /** Which rule decided a placement. */
@@ -12,6 +13,8 @@ export type PlacementRule =
   | { readonly kind: 'split-cores' }
   /** As many preferred CPUs as can be had without reaching farther. */
   | { readonly kind: 'most-preferred' }
+  /** Of equal choices the one that shares least with others. */
+  | { readonly kind: 'least-shared' }
   /** Even shares of the NUMA nodes: CPUs taken of each, by the kernel's node number; `nodes` where their number was given. */
   | { readonly kind: 'even-shares'; readonly shares: ReadonlyMap<number, number>; readonly nodes?: number }
   /** No even shares are possible; best fit over all nodes. */
@@ -40,6 +43,8 @@ export interface Placement {
   readonly rule: PlacementRule;
   /** How many of them are of the CPUs that the request prefers (isolated, near); undefined where it prefers none. */
   readonly preferred: number | undefined;
+  /** What others use, too; only where the request asks to share little. */
+  readonly shared?: SharedDomains;
 }
 
 /** Whether the policy itself has no rule to tell: it took the best fit or better. */

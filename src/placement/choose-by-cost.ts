@@ -20,8 +20,8 @@ export interface CostRequest {
   readonly use: SharedUse | undefined;
   /** Whether cores count before caches. */
   readonly coresFirst: boolean;
-  /** The highest sum of distances; undefined where they do not matter. */
-  readonly distance: number | undefined;
+  /** Whether as many sockets and NUMA nodes, no farther apart, must be reached; else as many at most. */
+  readonly sameReach: boolean;
 }
 
 const CORE_RULES: Readonly<Record<PlacementRequest['policy'], CoreRule>> = {
@@ -68,8 +68,9 @@ function toTableRequest(workspace: Workspace, cost: CostRequest, words: Uint32Ar
 
 function chooseOf(workspace: Workspace, cost: CostRequest, words: Uint32Array): Choice | undefined {
   const request = toTableRequest(workspace, cost, words);
-  const { sockets, numaNodes } = cost.plain.score;
-  const limit: ReachLimit = { sockets, numaNodes, distance: cost.distance ?? Number.POSITIVE_INFINITY };
+  const { sockets, numaNodes, distance } = cost.plain.score;
+  const exactly = cost.sameReach;
+  const limit: ReachLimit = { sockets, numaNodes, distance: exactly ? distance : Number.POSITIVE_INFINITY, exactly };
   const taker = createTaker(request);
   if (!chooseCells(request, limit, taker.take)) return undefined;
   return toChoice(workspace, taker.words, cost.plain.rule);

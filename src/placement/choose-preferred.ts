@@ -3,7 +3,7 @@ import type { CpuTopology } from '../topology/topology.ts';
 import { type Choice, isBestFit } from './choice.ts';
 import { listByCost } from './choose-by-cost.ts';
 import { chooseByPolicy, isSpread } from './choose-by-policy.ts';
-import { costCpus, sumCosts } from './cpu-wishes.ts';
+import { sumCosts } from './cpu-wishes.ts';
 import { PlacementError } from './placement-error.ts';
 import type { PlacementRequest } from './placement-request.ts';
 import { findPreferred } from './preferences.ts';
@@ -57,6 +57,14 @@ function explainPreference(choice: Choice): Choice {
   return isBestFit(choice) ? { ...choice, rule: { kind: 'most-preferred' } } : choice;
 }
 
+/** A request that prefers CPUs. */
+export interface PreferringRequest {
+  readonly allowed: CpuSet;
+  readonly request: PlacementRequest;
+  /** What each CPU costs by the wishes of the request. */
+  readonly wishes: Float64Array;
+}
+
 /**
  * Chooses of the preferred CPUs alone where they suffice. Else takes as many of them as can be had in no more sockets and NUMA nodes
  * than without a preference, and the others as near to them as that allows.
@@ -65,12 +73,10 @@ function explainPreference(choice: Choice): Choice {
 export function choosePreferred(
   workspace: Workspace,
   topology: CpuTopology,
-  allowed: CpuSet,
-  request: PlacementRequest,
+  { allowed, request, wishes }: PreferringRequest,
 ): Choice {
   const preferred = findPreferred(topology, allowed, request);
   const { among, choice: plain } = choosePlain(workspace, preferred, allowed, request);
-  const wishes = costCpus(topology, request);
   const words = among.toWords();
   if (sumCosts(wishes, plain.words) <= sumLowest(wishes, words, plain.words)) return plain;
   const found = listByCost(workspace, {
@@ -80,7 +86,7 @@ export function choosePreferred(
     wishes,
     use: undefined,
     coresFirst: false,
-    distance: undefined,
+    sameReach: false,
   });
   const costOf = (choice: Choice) => sumCosts(wishes, choice.words);
   const better = found.filter((choice) => costOf(choice) < costOf(plain));

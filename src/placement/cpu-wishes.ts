@@ -69,6 +69,11 @@ export function costCpus(topology: CpuTopology, { isolated, near }: SoftWishes):
   return costs;
 }
 
+/** Whether a request would rather have some CPUs than others. */
+export function hasWishes({ isolated, near }: SoftWishes): boolean {
+  return isolated === 'prefer' || near !== undefined;
+}
+
 /** What the CPUs of `words` cost together. */
 export function sumCosts(costs: Float64Array, words: Uint32Array): number {
   let sum = 0;

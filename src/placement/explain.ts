@@ -51,6 +51,8 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
       return 'best fit by the NUMA node of each CPU, because this machine reports threads of one core in different nodes';
     case 'most-preferred':
       return 'as many preferred CPUs as the same number of sockets and NUMA nodes can give, the others as near to them as possible';
+    case 'least-shared':
+      return 'of the choices that score as well as the best fit the one that shares least with others';
     case 'even-shares': {
       const over =
         rule.nodes === undefined
@@ -73,13 +75,19 @@ function describeRule(rule: PlacementRule, score: PlacementScore): string {
   }
 }
 
+function describeShared({ l3Caches, clusters, cores }: NonNullable<Placement['shared']>): string {
+  const ofClusters = clusters === undefined ? [] : [countOf(clusters, 'L2 cache')];
+  return [countOf(l3Caches, 'L3 cache'), ...ofClusters, countOf(cores, 'core')].join(', ');
+}
+
 /** Why these CPUs, in lines: the rule that decided, what they touch, and how many of them are preferred ones. */
-export function explainPlacement({ cpus, score, rule, preferred }: Placement): string[] {
+export function explainPlacement({ cpus, score, rule, preferred, shared }: Placement): string[] {
   return [
     `Why: ${describeRule(rule, score)}.`,
     `Touches ${describeScore(score)}.`,
     ...(preferred === undefined
       ? []
       : [`${preferred} of ${countOf(cpus.size, 'CPU')} ${verbFor(preferred, 'is', 'are')} of the CPUs preferred.`]),
+    ...(shared ? [`Shares ${describeShared(shared)} with others.`] : []),
   ];
 }

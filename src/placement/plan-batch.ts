@@ -1,11 +1,15 @@
+import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
 import { PlacementError, type PlacementErrorCode } from './placement-error.ts';
 import {
+  type AvoidSharing,
   PLACEMENT_POLICIES,
+  type Placement,
   type PlacementPolicy,
   type PlacementRequest,
   type PlacementScore,
+  SHARED_DOMAINS,
   takeCpus,
 } from './take-cpus.ts';
 import { openWorkspace } from './workspace.ts';
@@ -15,9 +19,18 @@ import { quote, quoteNames } from '../lib/quote.ts';
 /** Why a case of a batch has no CPUs. */
 type PlanErrorCode = PlacementErrorCode | 'UnknownTopology' | 'UnknownPolicy';
 
+/** What a case gets. */
+interface PlannedCpus extends Pick<Placement, 'shared'> {
+  readonly cpus: string;
+  readonly score: PlacementScore;
+  /** How many are of the CPUs that the case prefers. */
+  readonly preferred?: number;
+  readonly micros: number;
+}
+
 /** The answer to one case; `id` is the case's own, null where the line has none. */
 export type PlanAnswer =
-  | { readonly id: unknown; readonly cpus: string; readonly score: PlacementScore; readonly micros: number }
+  | ({ readonly id: unknown } & PlannedCpus)
   | { readonly id: unknown; readonly error: { readonly code: PlanErrorCode; readonly message: string } };
 
 /** What a batch is answered with. */
@@ -86,28 +99,45 @@ function readPolicy(fields: Fields): PlacementPolicy {
   );
 }
 
-function readFree(fields: Fields): PlacementRequest['free'] {
+function readCpus(fields: Fields, field: 'free' | 'near'): CpuSet {
   try {
-    return parseCpuList(readText(fields, 'free'));
+    return parseCpuList(readText(fields, field));
   } catch (error) {
     if (error instanceof CpuListError) throw new PlanCaseError('InvalidCase', error.message);
     throw error;
   }
 }
 
-function readRequest(fields: Fields): PlacementRequest {
+function readFlag(fields: Fields, field: string): boolean | undefined {
+  const value = fields[field];
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalid(field, value, 'true or false');
+}
+
+/** Others hold whatever is not free. */
+function readAvoidSharing(fields: Fields, topology: CpuTopology, free: CpuSet): AvoidSharing | undefined {
+  const domain = readChoice(fields, 'avoidSharing', SHARED_DOMAINS);
+  return domain && { domain, others: topology.online.difference(free) };
+}
+
+function readRequest(fields: Fields, topology: CpuTopology): PlacementRequest {
   const coreType = readChoice(fields, 'coreType', CORE_TYPES);
   const isolated = readChoice(fields, 'isolated', ['prefer', 'require'] as const);
-  const { roundUp } = fields;
-  if (roundUp !== undefined && typeof roundUp !== 'boolean') throw invalid('roundUp', roundUp, 'true or false');
+  const [roundUp, singleSocket] = [readFlag(fields, 'roundUp'), readFlag(fields, 'singleSocket')];
+  const free = readCpus(fields, 'free');
+  const avoidSharing = readAvoidSharing(fields, topology, free);
   return {
-    free: readFree(fields),
+    free,
     cpus: readNumber(fields, 'cpus'),
     policy: readPolicy(fields),
     ...(fields['group'] === undefined ? {} : { group: readNumber(fields, 'group') }),
     ...(coreType && { coreType }),
     ...(isolated && { isolated }),
+    ...(fields['nodes'] === undefined ? {} : { nodes: readNumber(fields, 'nodes') }),
+    ...(fields['near'] === undefined ? {} : { near: readCpus(fields, 'near') }),
     ...(roundUp === undefined ? {} : { roundUp }),
+    ...(singleSocket === undefined ? {} : { singleSocket }),
+    ...(avoidSharing && { avoidSharing }),
   };
 }
 
@@ -121,19 +151,25 @@ function findTopology(fields: Fields, { topologies }: PlanContext): CpuTopology 
   );
 }
 
-function answerFields(fields: Fields, context: PlanContext): Omit<Extract<PlanAnswer, { cpus: string }>, 'id'> {
+function answerFields(fields: Fields, context: PlanContext): PlannedCpus {
   const topology = findTopology(fields, context);
-  const request = readRequest(fields);
+  const request = readRequest(fields, topology);
   openWorkspace(topology);
   const start = context.now();
-  const { cpus, score } = takeCpus(topology, request);
+  const { cpus, score, preferred, shared } = takeCpus(topology, request);
   const micros = Math.round((context.now() - start) * 10_000) / 10;
-  return { cpus: cpus.toString(), score, micros };
+  return {
+    cpus: cpus.toString(),
+    score,
+    ...(preferred === undefined ? {} : { preferred }),
+    ...(shared && { shared }),
+    micros,
+  };
 }
 
 /**
- * Answers one line of a batch: `{"id","topology","free","cpus","policy","group"?,"coreType"?,"isolated"?,"roundUp"?}`. Never
- * throws for what the line says: that is the answer.
+ * Answers one line of a batch: `{"id","topology","free","cpus","policy","group"?,"nodes"?,"coreType"?,"isolated"?,"near"?,"roundUp"?,
+ * "singleSocket"?,"avoidSharing"?}`. Never throws for what the line says: that is the answer.
  */
 export function answerCase(line: string, context: PlanContext): PlanAnswer {
   let id: unknown = null;

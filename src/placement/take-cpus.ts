@@ -4,6 +4,9 @@ import { countFree } from './census.ts';
 import type { Choice, Placement } from './choice.ts';
 import { chooseByPolicy, isSpread } from './choose-by-policy.ts';
 import { choosePreferred } from './choose-preferred.ts';
+import { costCpus, hasWishes } from './cpu-wishes.ts';
+import { shareLess } from './less-shared.ts';
+import { countShared } from './shared-use.ts';
 import { PlacementError } from './placement-error.ts';
 import { checkRequest, type PlacementRequest } from './placement-request.ts';
 import { describeScore } from './placement-score.ts';
@@ -48,11 +51,8 @@ export function takeCpus(topology: CpuTopology, request: PlacementRequest): Plac
     score: describeScore(workspace.index, columns, { taken: choice.words, free: free.toWords() }),
     rule: choice.rule,
     preferred: countPreferred(topology, cpus, request),
+    ...(request.avoidSharing && { shared: countShared(workspace.index, choice.words, request.avoidSharing.others) }),
   };
-}
-
-function hasWishes({ isolated, near }: PlacementRequest): boolean {
-  return isolated === 'prefer' || near !== undefined;
 }
 
 /** What may be chosen, and how. */
@@ -62,9 +62,11 @@ interface AllowedRequest {
 }
 
 function chooseOn(workspace: Workspace, topology: CpuTopology, { allowed, request }: AllowedRequest): Choice {
-  return hasWishes(request)
-    ? choosePreferred(workspace, topology, allowed, request)
-    : chooseByPolicy(workspace, allowed.toWords(), request);
+  const { avoidSharing } = request;
+  if (!hasWishes(request) && !avoidSharing) return chooseByPolicy(workspace, allowed.toWords(), request);
+  const wishes = costCpus(topology, request);
+  const choice = choosePreferred(workspace, topology, { allowed, request, wishes });
+  return avoidSharing ? shareLess(workspace, avoidSharing, { choice, allowed, request, wishes }) : choice;
 }
 
 /** The score against all that was free: a choice among some of the CPUs does not see cores that others of them made whole. */
