@@ -31,6 +31,11 @@ const cpuConfigs: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc.oneof(
     groupSize: fc.integer({ min: 1, max: 4 }),
     numaNodes: fc.integer({ min: 1, max: 3 }),
   }),
+  fc.record({
+    placement: fc.constantFrom(...PLACEMENT_POLICIES),
+    singleSocket: fc.boolean(),
+    avoidSharing: fc.constantFrom('l2', 'l3', 'core'),
+  }),
 );
 
 /** A node in use, and a claim of one to three of its devices. */

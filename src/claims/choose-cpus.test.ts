@@ -318,6 +318,8 @@ describe('chooseCpus with opaque parameters', () => {
     [{ placement: 'single-numa-node', fullPhysicalCores: true }, '8', '0-3,8-11'],
     [{ fullPhysicalCores: true }, '6', '0-2,8-10'],
     [{ nearPCIeRoots: ['pci0000:00'] }, '2', '0,8'],
+    [{ placement: 'spread', singleSocket: true }, '6', '0-3,8-9'],
+    [{ placement: 'distributed', singleSocket: true }, '8', '0-3,8-11'],
   ] as const) {
     test(`${JSON.stringify(cpuConfig)} of ${cpus} CPUs gives ${wanted}`, () => {
       const results = [{ device: 'cpudevmachine', cpus }];
@@ -325,7 +327,16 @@ describe('chooseCpus with opaque parameters', () => {
     });
   }
 
+  test('avoidSharing takes the L3 cache that no other claim uses, of choices that are as good', () => {
+    const given = { ...onMachine, results: [{ device: 'cpudevmachine', cpus: '2' }], taken: '0,8' };
+    assert.deepEqual(cpusOf(given), ['1,9']);
+    const careful = choose({ ...given, configs: [{ cpuConfig: { avoidSharing: 'l3' } }] });
+    assert.equal(`${careful.cpus}`, '4,12');
+    assert.equal(careful.assignments[0]?.why?.at(-1), 'Shares 0 L3 caches, 0 cores with others.');
+  });
+
   for (const [cpuConfig, cpus, error] of [
+    [{ singleSocket: true }, '10', /^Unsatisfiable: .*10 CPUs of one socket: the one with the most has 8 of them free/],
     [{ fullPhysicalCores: true }, '3', /^Unsatisfiable: 3 CPUs are wanted .* no whole cores have exactly that many/],
     [
       { placement: 'single-numa-node', fullPhysicalCores: true },

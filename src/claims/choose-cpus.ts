@@ -115,8 +115,9 @@ function chooseFromGroup(device: Device, own: CpuParameters, context: DeviceCont
     );
   }
   const free = context.free.intersection(device.cpus).difference(context.ofClaim);
+  const others = devices.allocatable.difference(context.free);
   try {
-    const placement = placeCpus({ topology, device, free, cpus: consumed, parameters, action });
+    const placement = placeCpus({ topology, device, free, others, cpus: consumed, parameters, action });
     return { cpus: placement.cpus, policy: placement.policy, why: explainPlacement(placement) };
   } catch (error) {
     if (!(error instanceof PlacementError)) throw error;

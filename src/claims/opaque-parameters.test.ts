@@ -44,7 +44,7 @@ for (const [cpuConfig, message] of [
   [
     { xyz: 1 },
     'cpuConfig has the unknown key "xyz"; want one of cpuset, placement, fullPhysicalCores, coreType, isolated, groupSize, ' +
-      'numaNodes, nearPCIeRoots, memoryNodes, sharedCPUs',
+      'numaNodes, nearPCIeRoots, singleSocket, avoidSharing, memoryNodes, sharedCPUs',
   ],
   [{ cpuset: '' }, 'cpuConfig.cpuset is ""; want a Linux CPU list of one CPU or more such as "2-5" or "0,4-6"'],
   [{ cpuset: 4 }, 'cpuConfig.cpuset is 4; want a Linux CPU list of one CPU or more such as "2-5" or "0,4-6"'],
@@ -69,6 +69,13 @@ for (const [cpuConfig, message] of [
   [
     { cpuset: '1', coreType: 'p-core' },
     'cpuConfig has both cpuset and coreType; a list of CPUs leaves nothing to choose',
+  ],
+  [{ singleSocket: 'yes' }, 'cpuConfig.singleSocket is "yes"; want true or false'],
+  [{ avoidSharing: 'l1' }, 'cpuConfig.avoidSharing is "l1"; want one of "l2", "l3", "core"; did you mean "l2"?'],
+  [{ avoidSharing: true }, 'cpuConfig.avoidSharing is true; want one of "l2", "l3", "core"'],
+  [
+    { cpuset: '1', avoidSharing: 'l2' },
+    'cpuConfig has both cpuset and avoidSharing; a list of CPUs leaves nothing to choose',
   ],
   [{ groupSize: 2 }, 'cpuConfig.groupSize goes with placement "distributed" only; the placement is "packed"'],
   [
@@ -126,6 +133,8 @@ test('describeParametersSchema describes every key', () => {
     'groupSize',
     'numaNodes',
     'nearPCIeRoots',
+    'singleSocket',
+    'avoidSharing',
     'memoryNodes',
     'sharedCPUs',
   ]);

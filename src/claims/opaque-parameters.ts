@@ -3,7 +3,7 @@ import type { CpuSet } from '../cpuset/cpu-set.ts';
 import { tryParseCpuList } from '../cpuset/parse.ts';
 import { isWithin } from '../lib/json.ts';
 import { suggestName } from '../lib/nearest-name.ts';
-import { PLACEMENT_POLICIES, type PlacementPolicy } from '../placement/take-cpus.ts';
+import { PLACEMENT_POLICIES, type PlacementPolicy, SHARED_DOMAINS, type SharedDomain } from '../placement/take-cpus.ts';
 import type { CoreType } from '../topology/topology.ts';
 import { quote } from '../lib/quote.ts';
 
@@ -21,6 +21,10 @@ export interface CpuParameters {
   readonly numaNodes?: number;
   /** CPUs local to these PCIe roots are preferred. */
   readonly nearPCIeRoots?: readonly string[];
+  /** All CPUs must be of one socket. */
+  readonly singleSocket?: boolean;
+  /** Of equal choices the one that shares least of these with other claims. */
+  readonly avoidSharing?: SharedDomain;
   /** From which NUMA nodes the container's memory comes: any of them, or those of its CPUs. Chooses no CPUs. */
   readonly memoryNodes?: 'any' | 'local';
   /** Whether the container runs on the shared CPUs besides its own. Chooses no CPUs. */
@@ -123,10 +127,15 @@ const KEYS: { readonly [Name in keyof CpuParameters]-?: Key<NonNullable<CpuParam
       maxItems: PCIE_ROOTS_MAX,
       items: { type: 'string', pattern: PCIE_ROOT },
     },
-    help: 'CPUs local to these PCIe roots are preferred.',
+    help: 'CPUs local to these PCIe roots are preferred, then those of the nearest NUMA nodes.',
     want: 'a list of PCIe roots such as ["pci0000:00"]',
     read: readPcieRoots,
   },
+  singleSocket: flag('All CPUs of one socket, with any placement; a request that no socket can hold is refused.'),
+  avoidSharing: oneOf(
+    SHARED_DOMAINS,
+    'Of equally good choices, the one whose L2 caches, L3 caches or cores other claims use least; "l3" includes "l2", and both include "core".',
+  ),
   memoryNodes: oneOf(
     ['any', 'local'],
     "The container's memory comes from any NUMA node, or from those of its CPUs only (cpuset.mems); default any.",
@@ -137,7 +146,16 @@ const KEYS: { readonly [Name in keyof CpuParameters]-?: Key<NonNullable<CpuParam
 };
 
 /** Keys that choose CPUs, which an explicit list leaves nothing to. */
-const CHOOSING = ['placement', 'coreType', 'isolated', 'groupSize', 'numaNodes', 'nearPCIeRoots'] as const;
+const CHOOSING = [
+  'placement',
+  'coreType',
+  'isolated',
+  'groupSize',
+  'numaNodes',
+  'nearPCIeRoots',
+  'singleSocket',
+  'avoidSharing',
+] as const;
 
 /** The first key that has to do with which CPUs a request gets; undefined where every CPU would do. */
 export function findChoosingKey(parameters: CpuParameters): keyof CpuParameters | undefined {

@@ -13,6 +13,8 @@ export interface PlaceRequest {
   readonly device: Device;
   /** CPUs of the device that no claim holds. */
   readonly free: CpuSet;
+  /** CPUs that other claims hold, of any device. */
+  readonly others: CpuSet;
   readonly cpus: number;
   readonly parameters: CpuParameters;
   readonly action: string;
@@ -65,8 +67,8 @@ function readGroup(request: PlaceRequest): number {
 }
 
 function toPlacementRequest(request: PlaceRequest, policy: PlacementPolicy): PlacementRequest {
-  const { free, cpus, parameters } = request;
-  const { fullPhysicalCores, coreType, isolated, numaNodes } = parameters;
+  const { free, others, cpus, parameters } = request;
+  const { fullPhysicalCores, coreType, isolated, numaNodes, singleSocket, avoidSharing } = parameters;
   const near = findNear(request);
   const wholeCores = fullPhysicalCores === true && policy !== 'full-cores';
   return {
@@ -78,6 +80,8 @@ function toPlacementRequest(request: PlaceRequest, policy: PlacementPolicy): Pla
     ...(coreType && { coreType }),
     ...(isolated && { isolated }),
     ...(near && { near }),
+    ...(singleSocket && { singleSocket }),
+    ...(avoidSharing && { avoidSharing: { domain: avoidSharing, others } }),
   };
 }
 
