@@ -5,6 +5,7 @@
 import { CpuSet } from '../src/cpuset/cpu-set.ts';
 import { type PlacementRequest, takeCpus } from '../src/placement/take-cpus.ts';
 import { machineOf, type MachineShape, regularRows } from '../src/placement/testing/machines.ts';
+import { parseSynthetic } from '../src/topology/synthetic.ts';
 import type { CpuTopology } from '../src/topology/topology.ts';
 
 interface Row {
@@ -145,6 +146,30 @@ function benchDistributed(): void {
   }
 }
 
+/** What the kernel tells beyond the shape of the machine, and what requests may ask beyond a number: half-taken machines of 512 CPUs. */
+function benchWishes(): void {
+  const machines = {
+    distances: parseSynthetic('pack:2 numa:4 l3:4 core:8 pu:2'),
+    modules: parseSynthetic('pack:2 numa:4 l3:1 cluster:16 core:4'),
+  };
+  for (const [name, topology] of Object.entries(machines)) {
+    const free = freeShare(topology, FREE_SHARES.fragmented);
+    const others = topology.online.difference(free);
+    const near = topology.numaNodes[0]?.cpus ?? CpuSet.empty;
+    for (const cpus of [8, 63, 128]) {
+      const packed = { free, cpus, policy: 'packed' } as const;
+      const requests: Readonly<Record<string, PlacementRequest>> = {
+        [name]: packed,
+        [`${name}-near`]: { ...packed, near },
+        [`${name}-avoid-sharing`]: { ...packed, avoidSharing: { domain: 'l3', others } },
+      };
+      for (const [kind, request] of Object.entries(requests)) {
+        report(`placement/${kind}/512/fragmented/${cpus}`, () => takeCpus(topology, request), undefined);
+      }
+    }
+  }
+}
+
 /** The first choice on a machine, before anything is compiled: what the first claim after a start waits for. */
 function benchFirstCall(): void {
   const topology = machineOf(
@@ -161,3 +186,4 @@ function benchFirstCall(): void {
 benchFirstCall();
 benchPacked();
 benchDistributed();
+benchWishes();

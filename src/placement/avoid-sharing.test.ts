@@ -104,9 +104,10 @@ function countOthers(topology: CpuTopology, chosen: CpuSet, others: CpuSet): num
 
 /** Whether a column of `a` is higher; with `spread`, many cores are wanted. */
 function isWorse(a: SlowColumns, b: SlowColumns, spread: boolean): boolean {
-  const { cores, brokenCores, ...reach } = a;
+  const { cores, brokenCores, distance, ...reach } = a;
   const isWider = (Object.keys(reach) as (keyof typeof reach)[]).some((column) => reach[column] > b[column]);
-  return isWider || (spread ? cores < b.cores : cores > b.cores || brokenCores > b.brokenCores);
+  const isFarther = a.sockets === b.sockets && a.numaNodes === b.numaNodes && distance > b.distance;
+  return isWider || isFarther || (spread ? cores < b.cores : cores > b.cores || brokenCores > b.brokenCores);
 }
 
 function tryTake(topology: CpuTopology, request: PlacementRequest) {

@@ -1,5 +1,5 @@
 import { tableOfCell, type TableRequest } from './cell-tables.ts';
-import { type Cost, costOf, type CostTable, mergeTables, splitBest, visitTable } from './cost-table.ts';
+import { type Cost, costOf, type CostTable, type CpuRange, mergeTables, splitBest, visitTable } from './cost-table.ts';
 import { pairDistance } from './node-distances.ts';
 
 /** How far a choice may reach. */
@@ -35,8 +35,8 @@ interface Cell {
   readonly socket: number;
 }
 
-/** What a search may spend, in comparisons of `splitBest`: it bounds its time to some ten milliseconds. */
-const STEPS_MAX = 2_000_000;
+/** What a search may spend, in splits that are looked at: it bounds its time to some milliseconds. */
+const STEPS_MAX = 400_000;
 
 /** Below 0 when `a` is better: wishes, sockets, NUMA nodes, the columns after them, distance, and last what is shared with others. */
 function compareSets(a: CellSet, b: CellSet): number {
@@ -50,7 +50,10 @@ function compareSets(a: CellSet, b: CellSet): number {
   );
 }
 
-/** The cells with free CPUs, those with the CPUs that are wanted most first. */
+/**
+ * The cells with free CPUs, those with the CPUs that are wanted most first, then those that are used least by others, then the
+ * largest: a search that runs out of steps has seen the best of them.
+ */
 function listCells(request: TableRequest): Cell[] {
   const { cellNode, cellSocket, cellCount } = request.census.index;
   const cells = Array.from({ length: cellCount }, (_, cell) => ({
@@ -58,13 +61,33 @@ function listCells(request: TableRequest): Cell[] {
     node: cellNode[cell] ?? 0,
     socket: cellSocket[cell] ?? 0,
   }));
-  const leastWish = ({ table }: Cell) =>
-    table.wishes.subarray(1).reduce((least, wish, i) => Math.min(least, wish / (i + 1)), Number.POSITIVE_INFINITY);
   return cells
-    .flatMap(({ table, ...place }) => (table ? [{ ...place, table }] : []))
-    .map((cell) => ({ cell, wish: leastWish(cell) }))
-    .sort((a, b) => a.wish - b.wish)
+    .flatMap(({ table, ...place }) => (table ? [{ cell: { ...place, table }, ...rateTable(table) }] : []))
+    .sort((a, b) => a.wish - b.wish || a.sharing - b.sharing || b.cell.table.size - a.cell.table.size)
     .map(({ cell }) => cell);
+}
+
+/** The least that a CPU of the table costs, and what all of them share with others. */
+function rateTable({ wishes, sharing, size }: CostTable) {
+  const least = wishes.reduce((least, wish, cpus) => (cpus === 0 ? least : Math.min(least, wish / cpus)), Infinity);
+  return { wish: least, sharing: sharing[size] ?? 0 };
+}
+
+/** The most CPUs that cells from the `from`-th on can add to the chosen ones within the limit. */
+function countAddable(
+  cells: readonly Cell[],
+  from: number,
+  chosen: Omit<ChosenCells, 'table'>,
+  limit: ReachLimit,
+): number {
+  const later = cells.slice(from);
+  const ofChosen = later.filter(({ node }) => chosen.nodes.includes(node));
+  const sizes = Map.groupBy(later, ({ node }) => node);
+  for (const node of chosen.nodes) sizes.delete(node);
+  const sum = (of: readonly Cell[]) => of.reduce((sum, { table }) => sum + table.size, 0);
+  const largest = [...sizes.values()].map(sum).sort((a, b) => b - a);
+  const ofNew = largest.slice(0, limit.numaNodes - chosen.nodes.length).reduce((sum, size) => sum + size, 0);
+  return sum(ofChosen) + ofNew;
 }
 
 function addCell({ nodes, sockets, distance }: ChosenCells, { node, socket }: Cell, request: TableRequest) {
@@ -91,6 +114,13 @@ function isWithin({ nodes, sockets, distance }: Omit<ChosenCells, 'table'>, limi
   return !isAsWide || distance <= limit.distance;
 }
 
+/** How many splits putting two tables together looks at, about. */
+function countSplits(left: CostTable | undefined, right: CostTable, { least, most }: CpuRange): number {
+  if (!left) return 1;
+  const numbers = Math.min(left.size + right.size, most) - Math.max(0, least) + 1;
+  return numbers * Math.min(left.size, right.size);
+}
+
 /** The set of cells whose best choice is the best of all within the limit; undefined where none has the CPUs. */
 function findCells(request: TableRequest, limit: ReachLimit): CellSet | undefined {
   const { cpus } = request;
@@ -113,9 +143,10 @@ function findCells(request: TableRequest, limit: ReachLimit): CellSet | undefine
       const next = addCell({ table, ...chosen }, cell, request);
       if (!isWithin(next, limit)) continue;
       judge(next, table, cell.table);
-      if (i + 1 === cells.length) continue;
-      stepsLeft -= (table?.size ?? 0) * cell.table.size;
-      visit(i + 1, { ...next, table: table ? mergeTables(table, cell.table, cpus) : cell.table });
+      const least = cpus - countAddable(cells, i + 1, next, limit);
+      if (i + 1 === cells.length || least === cpus || least > (table?.size ?? 0) + cell.table.size) continue;
+      stepsLeft -= countSplits(table, cell.table, { least, most: cpus });
+      visit(i + 1, { ...next, table: table ? mergeTables(table, cell.table, { least, most: cpus }) : cell.table });
     }
   };
   visit(0, { table: undefined, nodes: [], sockets: [], distance: 0 });

@@ -1,5 +1,5 @@
 import type { Census } from './census.ts';
-import { addToTouched, type Cost, type CostTable, createCoreTable, mergeTables, NO_COST } from './cost-table.ts';
+import { addToTouched, type Cost, type CostTable, createRunTable, mergeTables } from './cost-table.ts';
 import type { Lists } from './lists.ts';
 import type { MachineIndex } from './machine-index.ts';
 
@@ -51,39 +51,82 @@ export function rankCpus({ census, wishes }: Pick<TableRequest, 'census' | 'wish
     .sort((a, b) => (wishes[a] ?? 0) - (wishes[b] ?? 0));
 }
 
-/** What taking `count` CPUs of a core with `free` of them costs by the columns of the score; undefined where that is not allowed. */
-function countColumns(request: TableRequest, core: number, count: number, free: number): number | undefined {
-  const isWhole = free === request.census.index.coreSize[core];
+/** Cores that are alike, and what is the same of each. */
+interface LikeCores {
+  readonly ids: readonly number[];
+  /** Free CPUs of each. */
+  readonly free: number;
+  readonly isWhole: boolean;
+  /** What each CPU costs by the wishes, cheapest first. */
+  readonly wishes: readonly number[];
+  readonly sharing: number;
+}
+
+/** What `cpus` CPUs of like cores cost by the columns of the score; undefined where so many cannot be taken. */
+function countColumns(request: TableRequest, { ids, free, isWhole }: LikeCores, cpus: number): number | undefined {
+  if (cpus === 0) return 0;
   const { core: one, broken } = weightsOf(request);
+  const cores = Math.ceil(cpus / free);
   switch (request.rule) {
     case 'packed':
-      return one + (isWhole && count < free ? broken : 0);
+      return cores * one + (isWhole && cpus % free > 0 ? broken : 0);
     case 'spread':
-      return (count - 1) * one;
+      return Math.max(0, cpus - ids.length) * one;
     case 'whole':
-      return isWhole && count === free ? one : undefined;
+      return isWhole && cpus % free === 0 ? cores * one : undefined;
     case 'one':
-      return count === 1 ? one + (isWhole ? 0 : broken) : undefined;
+      return cpus <= ids.length ? cpus * (one + (isWhole ? 0 : broken)) : undefined;
   }
 }
 
-function tableOfCore(request: TableRequest, core: number): CostTable | undefined {
-  const cpus = rankCpus(request, core);
-  if (cpus.length === 0) return undefined;
-  const costs: (Cost | undefined)[] = [NO_COST];
-  let wishes = 0;
-  for (const [taken, cpu] of cpus.entries()) {
-    wishes += request.wishes[cpu] ?? 0;
-    const columns = countColumns(request, core, taken + 1, cpus.length);
-    costs.push(columns === undefined ? undefined : { wishes, columns, sharing: request.use?.ofCore[core] ?? 0 });
+/** How many cores `cpus` CPUs of like cores are taken of. */
+function countTouched({ rule }: TableRequest, { ids, free }: LikeCores, cpus: number): number {
+  const inTurn = rule === 'spread' || rule === 'one';
+  return inTurn ? Math.min(cpus, ids.length) : Math.ceil(cpus / free);
+}
+
+/** The wishes of the cheapest `cpus` CPUs; the cores are one, or all of their CPUs cost the same. */
+function sumWishes({ wishes, ids }: LikeCores, cpus: number): number {
+  if (ids.length > 1) return cpus * (wishes[0] ?? 0);
+  return wishes.slice(0, cpus).reduce((sum, wish) => sum + wish, 0);
+}
+
+function tableOfCores(request: TableRequest, cores: LikeCores): CostTable {
+  const { ids, free, sharing } = cores;
+  const costs = Array.from({ length: ids.length * free + 1 }, (_, cpus): Cost | undefined => {
+    const columns = countColumns(request, cores, cpus);
+    if (columns === undefined) return undefined;
+    return { wishes: sumWishes(cores, cpus), columns, sharing: sharing * countTouched(request, cores, cpus) };
+  });
+  const inTurn = request.rule === 'spread' || request.rule === 'one';
+  return createRunTable({ ids, cpusPerCore: free, inTurn }, costs.slice(0, request.cpus + 1));
+}
+
+function readCore(request: TableRequest, core: number): LikeCores {
+  const wishes = rankCpus(request, core).map((cpu) => request.wishes[cpu] ?? 0);
+  const isWhole = wishes.length === request.census.index.coreSize[core];
+  return { ids: [core], free: wishes.length, isWhole, wishes, sharing: request.use?.ofCore[core] ?? 0 };
+}
+
+/** The cores with free CPUs, those that are alike together; one whose CPUs differ by the wishes stays alone. */
+function groupCores(request: TableRequest, cores: readonly number[]): LikeCores[] {
+  const groups = new Map<string, LikeCores & { readonly ids: number[] }>();
+  for (const core of cores) {
+    if ((request.census.coreFree[core] ?? 0) === 0) continue;
+    const one = readCore(request, core);
+    const isUniform = one.wishes[0] === one.wishes.at(-1);
+    const key = isUniform ? `${one.free} ${one.isWhole} ${one.wishes[0]} ${one.sharing}` : `core ${core}`;
+    const group = groups.get(key);
+    if (group) group.ids.push(core);
+    else groups.set(key, { ...one, ids: [core] });
   }
-  return createCoreTable(core, costs);
+  return [...groups.values()];
 }
 
 /** Tables of parts put together one after the other; undefined where no part has free CPUs. */
 export function mergeAll(tables: readonly (CostTable | undefined)[], cpus: number): CostTable | undefined {
   return tables.reduce(
-    (merged, table) => (merged && table ? mergeTables(merged, table, cpus) : (merged ?? table)),
+    (merged, table) => (merged && table ? mergeTables(merged, table, { least: 0, most: cpus }) : (merged ?? table)),
     undefined,
   );
 }
@@ -102,7 +145,7 @@ function listModules({ modules, leafCores }: MachineIndex, leaf: number): number
 function tableOfModule(request: TableRequest, cores: readonly number[]): CostTable | undefined {
   const { index } = request.census;
   const table = mergeAll(
-    cores.map((core) => tableOfCore(request, core)),
+    groupCores(request, cores).map((alike) => tableOfCores(request, alike)),
     request.cpus,
   );
   const module = index.modules?.ofCore[cores[0] ?? 0];

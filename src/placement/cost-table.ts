@@ -10,10 +10,18 @@ export interface CostTable {
   readonly wishes: Float64Array;
   readonly columns: Float64Array;
   readonly sharing: Float64Array;
-  /** One core, or two tables put together: `split` says how many CPUs the left one gives. */
+  /** Like cores, or two tables put together: `split` says how many CPUs the left one gives. */
   readonly source:
-    | { readonly core: number }
+    | { readonly cores: CoreRun }
     | { readonly left: CostTable; readonly right: CostTable; readonly split: Int32Array };
+}
+
+/** Cores that are alike: as many CPUs can be taken of each, and each costs the same. */
+export interface CoreRun {
+  readonly ids: readonly number[];
+  readonly cpusPerCore: number;
+  /** Whether CPUs are dealt out to the cores in turn; else one core is filled after the other. */
+  readonly inTurn: boolean;
 }
 
 /** What a number of CPUs costs. */
@@ -22,8 +30,6 @@ export interface Cost {
   readonly columns: number;
   readonly sharing: number;
 }
-
-export const NO_COST: Cost = { wishes: 0, columns: 0, sharing: 0 };
 
 /** The cost of `cpus` CPUs. */
 export function costOf({ wishes, columns, sharing }: CostTable, cpus: number): Cost {
@@ -34,14 +40,14 @@ export function costOf({ wishes, columns, sharing }: CostTable, cpus: number): C
   };
 }
 
-/** The table of one core: `costs[k]` is what `k` of its CPUs cost, undefined where so many cannot be taken. */
-export function createCoreTable(core: number, costs: readonly (Cost | undefined)[]): CostTable {
+/** The table of like cores: `costs[k]` is what `k` of their CPUs cost, undefined where so many cannot be taken. */
+export function createRunTable(cores: CoreRun, costs: readonly (Cost | undefined)[]): CostTable {
   return {
     size: costs.length - 1,
     wishes: Float64Array.from(costs, (cost) => cost?.wishes ?? Number.POSITIVE_INFINITY),
     columns: Float64Array.from(costs, (cost) => cost?.columns ?? 0),
     sharing: Float64Array.from(costs, (cost) => cost?.sharing ?? 0),
-    source: { core },
+    source: { cores },
   };
 }
 
@@ -53,8 +59,14 @@ export function addToTouched(table: CostTable, { columns, sharing }: Pick<Cost, 
   }
 }
 
-/** Puts two tables of different cores together, up to `most` CPUs. Takes time in proportion to the product of their sizes. */
-export function mergeTables(left: CostTable, right: CostTable, most: number): CostTable {
+/** Which numbers of CPUs a table is wanted for. */
+export interface CpuRange {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Puts two tables of different cores together. Takes time in proportion to the range and the size of the smaller one. */
+export function mergeTables(left: CostTable, right: CostTable, { least, most }: CpuRange): CostTable {
   const size = Math.min(left.size + right.size, most);
   const merged = {
     size,
@@ -63,7 +75,7 @@ export function mergeTables(left: CostTable, right: CostTable, most: number): Co
     sharing: new Float64Array(size + 1),
     source: { left, right, split: new Int32Array(size + 1) },
   };
-  for (let cpus = 0; cpus <= size; cpus += 1) {
+  for (let cpus = Math.max(0, least); cpus <= size; cpus += 1) {
     const { split, cost } = splitBest(left, right, cpus);
     merged.wishes[cpus] = cost.wishes;
     merged.columns[cpus] = cost.columns;
@@ -95,11 +107,24 @@ export function splitBest(left: CostTable, right: CostTable, cpus: number): { sp
 export function visitTable(table: CostTable, cpus: number, take: (core: number, cpus: number) => void): void {
   if (cpus === 0) return;
   const { source } = table;
-  if ('core' in source) {
-    take(source.core, cpus);
+  if ('cores' in source) {
+    visitRun(source.cores, cpus, take);
     return;
   }
   const own = source.split[cpus] ?? 0;
   visitTable(source.left, own, take);
   visitTable(source.right, cpus - own, take);
+}
+
+function visitRun(
+  { ids, cpusPerCore, inTurn }: CoreRun,
+  cpus: number,
+  take: (core: number, cpus: number) => void,
+): void {
+  for (const [i, core] of ids.entries()) {
+    const inTurns = Math.floor(cpus / ids.length) + (i < cpus % ids.length ? 1 : 0);
+    const inOrder = Math.min(cpusPerCore, Math.max(0, cpus - i * cpusPerCore));
+    const taken = inTurn ? inTurns : inOrder;
+    if (taken > 0) take(core, taken);
+  }
 }

@@ -3,7 +3,7 @@ import { copyCensus, countFree } from './census.ts';
 import type { Choice } from './choice.ts';
 import { proposeNearerNodes, type ShareCandidates } from './nearer-nodes.ts';
 import { pairDistance } from './node-distances.ts';
-import { type NodeShares, shareAmong, shareOutCpus, type ShareRequest } from './node-shares.ts';
+import { type NodeShares, proposeShares, shareOutCpus, type ShareRequest } from './node-shares.ts';
 import { orderCells, orderDomains } from './order.ts';
 import { takePacked } from './packed.ts';
 import { PlacementError } from './placement-error.ts';
@@ -150,10 +150,9 @@ function takeNearerNodes(workspace: Workspace, plan: NodePlan, kubelets: Choice)
     isNearest: isNearest(workspace.index, score),
   });
   const goal = { cpus: plan.cpus, limit: score, strictly: true, spread: false };
-  for (const set of sets) {
-    const shares = shareAmong(set, plan);
-    const other = shares && { ...plan, shares };
-    if (!other || countUneven(other) > countUneven(plan)) continue;
+  for (const shares of sets.flatMap((set) => proposeShares(set, plan))) {
+    const other = { ...plan, shares };
+    if (countUneven(other) > countUneven(plan)) continue;
     const { fitted, packed } = takeBothWays(workspace, other);
     const better = [fitted, packed].filter((choice) => servesGoal(choice.score, goal));
     if (better.length > 0) return better.reduce((a, b) => (compareColumns(b.score, a.score, false) < 0 ? b : a));

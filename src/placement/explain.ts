@@ -41,12 +41,17 @@ function describeGain(ours: PlacementScore, theirs: PlacementScore): string {
   return `NUMA nodes at distance ${distance} instead of ${theirs.distance}`;
 }
 
+/** The kubelet knows no level 2 caches: in these alone an answer with fewer L3 caches may be worse than its choice. */
+function praise({ clusters = 0 }: PlacementScore, theirs: PlacementScore): string {
+  return clusters > (theirs.clusters ?? clusters) ? '' : ', and worse in nothing';
+}
+
 function describeRule(rule: PlacementRule, score: PlacementScore): string {
   switch (rule.kind) {
     case 'best-fit':
       return 'best fit as the kubelet makes it: the fullest domain that can hold the request, whole cores before single threads';
     case 'better-than-best-fit':
-      return `better than the kubelet's best fit, and worse in nothing: ${describeGain(score, rule.bestFit)}`;
+      return `better than the kubelet's best fit${praise(score, rule.bestFit)}: ${describeGain(score, rule.bestFit)}`;
     case 'split-cores':
       return 'best fit by the NUMA node of each CPU, because this machine reports threads of one core in different nodes';
     case 'most-preferred':

@@ -7,6 +7,11 @@ export interface CoreColumns {
   brokenCores: number;
 }
 
+/** What looking at a set of leaves or modules costs, in sets that are passed by: about its time divided by theirs. */
+export function stepsFor(parts: number): number {
+  return 4 + (parts >> 1);
+}
+
 /** Sets what the best choice among the cores costs; false where the cores cannot serve within the limit. */
 export function judgeCores(columns: CoreColumns, cores: CoreHistogram, { cpus, limit, spread }: RegionGoal): boolean {
   columns.brokenCores = 0;

@@ -1,13 +1,8 @@
 import { countCores, countFewestCores, countUnbrokenCores } from './core-histogram.ts';
-import { judgeCores, sumHistograms } from './judge-cores.ts';
+import { judgeCores, stepsFor, sumHistograms } from './judge-cores.ts';
 import type { LeafSearch } from './leaf-search-state.ts';
 import { countFewestModulesOf, findModules, type ModuleSearch } from './module-search.ts';
 import { compareReach, compareRegions, copyRegion, servesGoal } from './region.ts';
-
-/** What looking at a set of leaves costs, in sets that are passed by: about its time divided by theirs. */
-function stepsFor(leafCount: number): number {
-  return 4 + (leafCount >> 1);
-}
 
 /** What may be spent at least on one number of leaves; else half of what is left, so that the next higher one has some too. */
 const STEPS_PER_COUNT = 80;

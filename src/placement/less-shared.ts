@@ -22,7 +22,7 @@ export interface SharingRequest {
 /** Whether `score` is as low as `limit` in every column. */
 function isAsGood(score: Columns, limit: Columns, { cpus, ...request }: PlacementRequest): boolean {
   const goal = { cpus, limit, strictly: false, spread: isSpread({ cpus, ...request }) };
-  return servesGoal(score, goal) && score.clusters <= limit.clusters;
+  return servesGoal(score, goal) && score.clusters <= limit.clusters && score.distance <= limit.distance;
 }
 
 /**
@@ -43,14 +43,16 @@ export function shareLess(
   const limit = scoreAmong(choice.words);
   const use = weighUse(index, avoid);
   const plain = { ...choice, score: limit };
-  const found = [false, true].flatMap((coresFirst) =>
-    listByCost(workspace, { words, request, plain, wishes, use, coresFirst, sameReach: true }),
-  );
+  const listEqual = (coresFirst: boolean) =>
+    listByCost(workspace, { words, request, plain, wishes, use, coresFirst, sameReach: true }).filter(
+      (one) =>
+        isAsGood(scoreAmong(one.words), limit, request) &&
+        sumCosts(wishes, one.words) <= sumCosts(wishes, choice.words),
+    );
   const rank = (one: Choice) => ({ one, sharing: weighSharing(index, one.words, avoid) });
-  const equal = found.filter(
-    (one) =>
-      isAsGood(scoreAmong(one.words), limit, request) && sumCosts(wishes, one.words) <= sumCosts(wishes, choice.words),
-  );
+  // The kubelet's best fit may rule out what the order of the columns prefers: then cores come before caches.
+  const inOrder = listEqual(false);
+  const equal = inOrder.length > 0 ? inOrder : listEqual(true);
   const best = [choice, ...equal].map(rank).reduce((best, other) => (other.sharing < best.sharing ? other : best)).one;
   return best !== choice && isBestFit(best) ? { ...best, rule: { kind: 'least-shared' } } : best;
 }

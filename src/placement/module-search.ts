@@ -1,6 +1,6 @@
 import type { Census } from './census.ts';
 import { type CoreHistogram, countCoresByGroup, histogramLength } from './core-histogram.ts';
-import { judgeCores, sumHistograms } from './judge-cores.ts';
+import { judgeCores, stepsFor, sumHistograms } from './judge-cores.ts';
 import type { MachineIndex, Modules } from './machine-index.ts';
 import { rankByCount } from './order.ts';
 import type { RegionGoal } from './region.ts';
@@ -26,7 +26,7 @@ export interface ModuleSearch {
   readonly seen: Uint8Array;
   goal: RegionGoal;
   wanted: number;
-  /** What may still be spent: 1 for a set that is passed by, `STEPS_PER_SET` for one that is judged. */
+  /** What may still be spent: 1 for a set that is passed by, `stepsFor` its modules for one that is judged. */
   stepsLeft: number;
   found: boolean;
   /** The best set so far and its columns. */
@@ -40,8 +40,6 @@ export interface ModuleSearch {
   /** The fewest cores that all listed modules together can offer, or with `spread` the most. */
   coresBest: number;
 }
-
-const STEPS_PER_SET = 4;
 
 /** A search over the modules of the machine; undefined where it has none. */
 export function createModuleSearch(index: MachineIndex, goal: RegionGoal): ModuleSearch | undefined {
@@ -199,7 +197,7 @@ function chooseLastModule(search: ModuleSearch, depth: number, from: number): vo
 
 /** Keeps the set in hand when it serves and is better by its cores than what was found. */
 function judgePath(search: ModuleSearch, count: number): void {
-  search.stepsLeft -= STEPS_PER_SET;
+  search.stepsLeft -= stepsFor(count);
   const { judged, path, best, goal } = search;
   sumHistograms(search.histograms, path, count, search.sum);
   if (!judgeCores(judged, search.sum, goal)) return;

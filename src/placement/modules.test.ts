@@ -47,10 +47,14 @@ describe('takeCpus where cores share level 2 caches', () => {
   });
 
   test('L3 caches come before modules', () => {
-    // L3 0 has one free CPU in each of three modules, L3 1 and L3 2 a module of two each.
-    const topology = parseSynthetic('l3:3 cluster:3 core:2');
-    const { cpus, score } = take(topology, { free: '0,2,4,6-7,12-13', cpus: 3 });
-    assert.deepEqual([`${cpus}`, score.l3Caches, score.clusters], ['0,2,4', 1, 3]);
+    // L3 0 has a free module of two CPUs, L3 1 one free CPU in each of three modules.
+    const topology = parseSynthetic('l3:2 cluster:3 core:2');
+    const placement = take(topology, { free: '0-1,6,8,10', cpus: 3, policy: 'packed-no-l3' });
+    assert.deepEqual([`${placement.cpus}`, placement.score.l3Caches, placement.score.clusters], ['6,8,10', 1, 3]);
+    assert.equal(
+      explainPlacement(placement)[0],
+      "Why: better than the kubelet's best fit: 1 L3 cache instead of 2, 3 L2 caches instead of 2.",
+    );
   });
 
   test('modules come before cores, as far as the choice of the kubelet has as many', () => {

@@ -33,7 +33,7 @@ interface NodeSet {
 const STEPS_MAX = 5000;
 
 /** So many sets are proposed at most: each costs a choice of CPUs. */
-const SETS_MAX = 12;
+const SETS_MAX = 8;
 
 function countBits(bits: bigint): number {
   let count = 0;

@@ -164,11 +164,41 @@ export function shareOutCpus(request: ShareRequest): NodeShares | undefined {
 }
 
 /** The same over given nodes, which must each have an even share; undefined where they cannot give the rest. */
-export function shareAmong(nodes: readonly number[], { cpus, group, free }: ShareRequest): NodeShares | undefined {
+function shareAmong(nodes: readonly number[], { cpus, group, free }: ShareRequest): NodeShares | undefined {
   const chosen = new Set(nodes);
   const share = Math.floor(cpus / nodes.length / group) * group;
   const left = free.map((here, node) => (chosen.has(node) ? here - share : here));
   const groups = (cpus - share * nodes.length) / group;
   const extraGroups = groups === 0 ? free.map(() => 0) : shareRemainder(nodes, left, groups, group);
   return extraGroups && { even: free.map((_, node) => (chosen.has(node) ? share : 0)), extraGroups };
+}
+
+/** Ways of giving the rest that are proposed for one set of nodes at most. */
+const WAYS_MAX = 8;
+
+/** Every choice of `count` of the nodes, in ascending order. */
+function* chooseNodes(nodes: readonly number[], count: number): Generator<readonly number[]> {
+  if (count === 0) yield [];
+  for (const [i, node] of nodes.entries()) {
+    if (count === 0) return;
+    for (const others of chooseNodes(nodes.slice(i + 1), count - 1)) yield [node, ...others];
+  }
+}
+
+/**
+ * The ways to share a request over given nodes: first the one that leaves them in best balance, then some others that are as even,
+ * in which other nodes get one more group.
+ */
+export function proposeShares(nodes: readonly number[], request: ShareRequest): NodeShares[] {
+  const balanced = shareAmong(nodes, request);
+  const rest = balanced?.extraGroups.reduce((sum, groups) => sum + groups, 0) ?? 0;
+  if (!balanced || rest === 0 || rest >= nodes.length) return balanced ? [balanced] : [];
+  const share = Math.max(...balanced.even);
+  const able = nodes.filter((node) => (request.free[node] ?? 0) >= share + request.group);
+  const ways: NodeShares[] = [balanced];
+  for (const receivers of chooseNodes(able, rest)) {
+    if (ways.length === WAYS_MAX) break;
+    ways.push({ even: balanced.even, extraGroups: balanced.even.map((_, node) => (receivers.includes(node) ? 1 : 0)) });
+  }
+  return ways;
 }

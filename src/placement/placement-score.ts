@@ -1,4 +1,4 @@
-import type { MachineIndex } from './machine-index.ts';
+import type { Clusters, MachineIndex } from './machine-index.ts';
 import type { Columns } from './score.ts';
 
 /** What a choice touches; lower is better in every column, but for `spread`, which wants many cores. */
@@ -39,27 +39,29 @@ interface TakenAndFree {
 
 /** How many level 2 caches the taken CPUs touch, and how many of them serve CPUs that were not free. */
 function countTouchedClusters(
-  { clusters, coreOfCpu }: MachineIndex,
+  { coreOfCpu }: MachineIndex,
+  { ofCore, sizes }: Clusters,
   { taken, free }: TakenAndFree,
 ): Pick<PlacementScore, 'clusters' | 'sharedClusters'> {
-  if (!clusters) return {};
-  const { ofCore, sizes } = clusters;
   const [isTouched, used] = [new Uint8Array(sizes.length), sizes.slice()];
-  for (const [cpu, core] of coreOfCpu.entries()) {
+  for (let cpu = 0; cpu < coreOfCpu.length; cpu += 1) {
+    const cluster = ofCore[coreOfCpu[cpu] ?? -1] ?? -1;
     const [word, bit] = [cpu >>> 5, 1 << (cpu & 31)];
-    const cluster = ofCore[core] ?? -1;
-    if (cluster < 0) continue;
+    if (cluster < 0 || ((free[word] ?? 0) & bit) === 0) continue;
+    used[cluster] = (used[cluster] ?? 0) - 1;
     if (((taken[word] ?? 0) & bit) !== 0) isTouched[cluster] = 1;
-    if (((free[word] ?? 0) & bit) !== 0) used[cluster] = (used[cluster] ?? 0) - 1;
   }
-  return {
-    clusters: isTouched.reduce((sum, touched) => sum + touched, 0),
-    sharedClusters: isTouched.reduce((sum, touched, cluster) => sum + (used[cluster] === 0 ? 0 : touched), 0),
-  };
+  let [clusters, sharedClusters] = [0, 0];
+  for (let cluster = 0; cluster < sizes.length; cluster += 1) {
+    if (isTouched[cluster] === 0) continue;
+    clusters += 1;
+    if (used[cluster] !== 0) sharedClusters += 1;
+  }
+  return { clusters, sharedClusters };
 }
 
 /** The columns as callers see them, with the level 2 caches that the taken CPUs share with others. */
 export function describeScore(index: MachineIndex, columns: Columns, cpus: TakenAndFree): PlacementScore {
   const score = toPlacementScore(index, columns);
-  return index.clusters ? { ...score, ...countTouchedClusters(index, cpus) } : score;
+  return index.clusters ? { ...score, ...countTouchedClusters(index, index.clusters, cpus) } : score;
 }

@@ -3,7 +3,7 @@ import { tryChosenCells, tryLeaves } from './leaf-search.ts';
 import { countLeaves, createLeafSearch, type LeafSearch } from './leaf-search-state.ts';
 import { pairDistance } from './node-distances.ts';
 import { rankByCount } from './order.ts';
-import { isFarther, type Region, type RegionGoal } from './region.ts';
+import type { Region, RegionGoal } from './region.ts';
 
 /**
  * What one search may spend, in steps of `LeafSearch.stepsLeft`: it bounds the time of a choice. The sets that can hold most
@@ -126,9 +126,7 @@ function chooseCells(search: RegionSearch, wanted: number, from: number, cpus: n
     leafSearch.stepsLeft -= 1;
     if (mayServe(leafSearch)) {
       if (wanted > 1) chooseCells(search, wanted - 1, i + 1, cpus + (census.cellFree[cell] ?? 0));
-      else if (search.large >= leafSearch.largeWanted && !isFarther(leafSearch.candidate, goal.limit)) {
-        tryChosenCells(leafSearch);
-      }
+      else if (search.large >= leafSearch.largeWanted) tryChosenCells(leafSearch);
     }
     countCell(search, cell, -1);
     cellChosen[cell] = 0;

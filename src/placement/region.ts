@@ -25,8 +25,8 @@ export interface RegionGoal {
   /** CPUs wanted. */
   readonly cpus: number;
   /**
-   * No column but `clusters` may be higher, and `distance` only where there are fewer sockets or nodes; with `spread`, `cores` may not
-   * be lower and `brokenCores` does not count.
+   * No column but `clusters` and `distance` may be higher; with `spread`, `cores` may not be lower and `brokenCores` does not
+   * count.
    */
   readonly limit: Columns;
   /** Whether the region must be better than the limit. */
@@ -118,12 +118,6 @@ export function servesGoal(score: Columns, { limit, spread, strictly }: RegionGo
     score.sockets > limit.sockets ||
     score.numaNodes > limit.numaNodes ||
     countCaches(score) > countCaches(limit) ||
-    (spread ? score.cores < limit.cores : score.cores > limit.cores || score.brokenCores > limit.brokenCores) ||
-    isFarther(score, limit);
+    (spread ? score.cores < limit.cores : score.cores > limit.cores || score.brokenCores > limit.brokenCores);
   return !isHigher && (!strictly || compareColumns(score, limit, spread) < 0);
-}
-
-/** Whether as many nodes of as many sockets are farther apart. */
-export function isFarther(score: Columns, limit: Columns): boolean {
-  return score.distance > limit.distance && score.sockets === limit.sockets && score.numaNodes === limit.numaNodes;
 }

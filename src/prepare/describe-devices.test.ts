@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CpuSet } from '../cpuset/cpu-set.ts';
 import { smtMachine } from '../claims/testing/fixtures.ts';
-import type { PreparedClaim } from '../claims/ledger.ts';
+import type { PreparedClaim } from '../claims/prepared-claim.ts';
 import { enumerateDevices } from '../devices/device.ts';
 import type { CpuTopology } from '../topology/topology.ts';
 import { describeDevices } from './describe-devices.ts';
