@@ -31,8 +31,7 @@ export function checkCpus(topology: CpuTopology, { free, cpus }: GivenCpus): Pla
   const taken = cpus.difference(free);
   if (!taken.isEmpty) throw new PlacementError('Unsatisfiable', `${action}: ${taken} are not free`);
   const { index, before, score } = openWorkspace(topology);
-  const freeWords = free.toWords();
-  countFree(before, freeWords);
+  countFree(before, free.toWords());
   const words = new Uint32Array(index.wordCount);
   words.set(cpus.toWords());
   const columns = index.hasSplitCores
@@ -40,7 +39,7 @@ export function checkCpus(topology: CpuTopology, { free, cpus }: GivenCpus): Pla
     : scoreCpus(index, words, before.coreFree, score);
   return {
     cpus,
-    score: describeScore(index, columns, { taken: words, free: freeWords }),
+    score: describeScore(index, columns, { taken: words, free }),
     rule: { kind: 'given' },
     preferred: undefined,
   };

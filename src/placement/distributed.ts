@@ -62,8 +62,8 @@ function takeByBestFit({ before, census, bestFit }: Workspace, { order, shares, 
 }
 
 /** The CPUs that each node of the order gives. */
-function listShares({ order, shares, group }: NodePlan): number[] {
-  return Array.from(order, (_, i) => (shares.even[i] ?? 0) + (shares.extraGroups[i] ?? 0) * group);
+function listShares({ shares, group }: NodePlan): number[] {
+  return shares.even.map((cpus, i) => cpus + (shares.extraGroups[i] ?? 0) * group);
 }
 
 /** Takes every node's whole share at once, with regard to caches. Counts other CPUs in `before` meanwhile. */
@@ -89,19 +89,16 @@ function readShares({ nodeIds }: Workspace['index'], plan: NodePlan): Map<number
 
 /** The plan's CPUs as the kubelet takes them within each node, and with regard to caches. */
 function takeBothWays(workspace: Workspace, plan: NodePlan): { readonly fitted: Choice; readonly packed: Choice } {
-  const { before, index } = workspace;
+  const { before, index, score } = workspace;
   const freeWords = before.freeWords.slice();
   const given = plan.nodes === undefined ? {} : { nodes: plan.nodes };
   const rule = { kind: 'even-shares', shares: readShares(index, plan), ...given } as const;
-  const toChoice = (words: Uint32Array): Choice => ({
-    words,
-    score: scoreCpus(index, words, before.coreFree, workspace.score),
-    rule,
-  });
-  const fitted = toChoice(takeByBestFit(workspace, plan));
-  const words = takeByPacking(workspace, freeWords, plan);
+  const fitted = takeByBestFit(workspace, plan);
+  const fittedScore = scoreCpus(index, fitted, before.coreFree, score);
+  const packed = takeByPacking(workspace, freeWords, plan);
   countFree(before, freeWords);
-  return { fitted, packed: toChoice(words) };
+  const packedScore = scoreCpus(index, packed, before.coreFree, score);
+  return { fitted: { words: fitted, score: fittedScore, rule }, packed: { words: packed, score: packedScore, rule } };
 }
 
 /** Takes what the plan says, as the kubelet does or, with the same shares, better. */
@@ -110,8 +107,8 @@ function takePlan(workspace: Workspace, plan: NodePlan): Choice {
   const [limit, score] = [fitted.score, packed.score];
   // The shares are the same. For fewer L3 caches alone the kubelet's CPUs are not left: this policy is not about caches.
   const isBetter =
-    servesGoal(score, { cpus: plan.cpus, limit, strictly: true, spread: false }) &&
-    (score.clusters < limit.clusters || score.cores < limit.cores || score.brokenCores < limit.brokenCores);
+    (score.clusters < limit.clusters || score.cores < limit.cores || score.brokenCores < limit.brokenCores) &&
+    servesGoal(score, { cpus: plan.cpus, limit, strictly: true, spread: false });
   return isBetter ? packed : fitted;
 }
 
@@ -134,21 +131,41 @@ function listCandidates({ before, index }: Workspace, { order, free, distance }:
   return { free, sockets, distance };
 }
 
+/** Equal shares of nodes in several sockets. */
+interface WideShares {
+  readonly nodes: number;
+  readonly sockets: number;
+  readonly share: number;
+}
+
+/** Whether as many nodes that have a share each may lie in fewer sockets. */
+function mayNeedFewerSockets({ before, index }: Workspace, { nodes, sockets, share }: WideShares): boolean {
+  const { cellNode, socketCells, socketCount } = index;
+  const { starts, items } = socketCells;
+  let most = 0;
+  for (let socket = 0; socket < socketCount && sockets > 1; socket += 1) {
+    let givers = 0;
+    for (let at = starts[socket] ?? 0; at < (starts[socket + 1] ?? 0); at += 1) {
+      if ((before.nodeFree[cellNode[items[at] ?? 0] ?? 0] ?? 0) >= share) givers += 1;
+    }
+    most = Math.max(most, givers);
+  }
+  return most * (sockets - 1) >= nodes;
+}
+
 /**
  * As many nodes with the same shares that lie in fewer sockets, or in as many and nearer to each other, where no other column
  * of the score is higher for it.
  */
 function takeNearerNodes(workspace: Workspace, plan: NodePlan, kubelets: Choice): Choice | undefined {
   const { score } = kubelets;
-  const givers = plan.shares.even.filter((cpus) => cpus > 0);
-  if (score.numaNodes !== givers.length) return undefined;
-  const sets = proposeNearerNodes(listCandidates(workspace, plan), {
-    count: givers.length,
-    share: Math.max(...givers),
-    sockets: score.sockets,
-    distance: score.distance,
-    isNearest: isNearest(workspace.index, score),
-  });
+  const { sockets, distance, numaNodes: count } = score;
+  const share = plan.shares.even.find((cpus) => cpus > 0) ?? 0;
+  if (isNearest(workspace.index, score) && !mayNeedFewerSockets(workspace, { nodes: count, sockets, share })) {
+    return undefined;
+  }
+  if (plan.shares.even.filter((cpus) => cpus > 0).length !== count) return undefined;
+  const sets = proposeNearerNodes(listCandidates(workspace, plan), { count, share, sockets, distance });
   const goal = { cpus: plan.cpus, limit: score, strictly: true, spread: false };
   for (const shares of sets.flatMap((set) => proposeShares(set, plan))) {
     const other = { ...plan, shares };

@@ -17,8 +17,6 @@ export interface NearerGoal {
   /** Fewer sockets than these, or as many and a smaller sum of distances. */
   readonly sockets: number;
   readonly distance: number;
-  /** Whether no nodes of as many sockets can be nearer to each other. */
-  readonly isNearest: boolean;
 }
 
 /** A set of nodes in ascending order, the sockets it has CPUs of, and the distances between each two. */
@@ -52,15 +50,6 @@ function listGivers({ free }: ShareCandidates, { share }: NearerGoal): number[] 
   return givers.sort((a, b) => (free[b] ?? 0) - (free[a] ?? 0) || a - b);
 }
 
-/** Whether `count` givers may lie in fewer sockets than the goal's. */
-function mayNeedFewerSockets(givers: readonly number[], { sockets }: ShareCandidates, goal: NearerGoal): boolean {
-  if (goal.sockets < 2) return false;
-  const givenBy = new Map<bigint, number>();
-  for (const node of givers) givenBy.set(sockets[node] ?? 0n, (givenBy.get(sockets[node] ?? 0n) ?? 0) + 1);
-  const largest = [...givenBy.values()].sort((a, b) => b - a).slice(0, goal.sockets - 1);
-  return largest.reduce((sum, nodes) => sum + nodes, 0) >= goal.count;
-}
-
 /**
  * Proposes sets of nodes that can share a request evenly and are nearer to each other than the goal's, best first. On machines of
  * more nodes than can be tried it may miss some.
@@ -68,7 +57,6 @@ function mayNeedFewerSockets(givers: readonly number[], { sockets }: ShareCandid
 export function proposeNearerNodes(candidates: ShareCandidates, goal: NearerGoal): (readonly number[])[] {
   const { free, sockets, distance } = candidates;
   const givers = listGivers(candidates, goal);
-  if (goal.isNearest && !mayNeedFewerSockets(givers, candidates, goal)) return [];
   const found: NodeSet[] = [];
   let stepsLeft = STEPS_MAX;
   const isNearer = (set: NodeSet) => {

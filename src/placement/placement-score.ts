@@ -1,3 +1,4 @@
+import type { CpuSet } from '../cpuset/cpu-set.ts';
 import type { Clusters, MachineIndex } from './machine-index.ts';
 import type { Columns } from './score.ts';
 
@@ -30,11 +31,12 @@ export function toPlacementScore(index: MachineIndex, columns: Columns): Placeme
   };
 }
 
-/** CPUs as CpuSet lays words out. */
+/** A choice. */
 interface TakenAndFree {
+  /** As CpuSet lays words out. */
   readonly taken: Uint32Array;
   /** Free before the choice. */
-  readonly free: Uint32Array;
+  readonly free: CpuSet;
 }
 
 /** How many level 2 caches the taken CPUs touch, and how many of them serve CPUs that were not free. */
@@ -43,11 +45,11 @@ function countTouchedClusters(
   { ofCore, sizes }: Clusters,
   { taken, free }: TakenAndFree,
 ): Pick<PlacementScore, 'clusters' | 'sharedClusters'> {
-  const [isTouched, used] = [new Uint8Array(sizes.length), sizes.slice()];
+  const [isTouched, used, freeWords] = [new Uint8Array(sizes.length), sizes.slice(), free.toWords()];
   for (let cpu = 0; cpu < coreOfCpu.length; cpu += 1) {
     const cluster = ofCore[coreOfCpu[cpu] ?? -1] ?? -1;
     const [word, bit] = [cpu >>> 5, 1 << (cpu & 31)];
-    if (cluster < 0 || ((free[word] ?? 0) & bit) === 0) continue;
+    if (cluster < 0 || ((freeWords[word] ?? 0) & bit) === 0) continue;
     used[cluster] = (used[cluster] ?? 0) - 1;
     if (((taken[word] ?? 0) & bit) !== 0) isTouched[cluster] = 1;
   }

@@ -114,10 +114,14 @@ export function compareRegions(a: Region, b: Region, spread: boolean): number {
 
 /** Whether the columns keep within the goal's limit and, if they must, are better. */
 export function servesGoal(score: Columns, { limit, spread, strictly }: RegionGoal): boolean {
-  const isHigher =
-    score.sockets > limit.sockets ||
-    score.numaNodes > limit.numaNodes ||
-    countCaches(score) > countCaches(limit) ||
-    (spread ? score.cores < limit.cores : score.cores > limit.cores || score.brokenCores > limit.brokenCores);
-  return !isHigher && (!strictly || compareColumns(score, limit, spread) < 0);
+  const sockets = score.sockets - limit.sockets;
+  const numaNodes = score.numaNodes - limit.numaNodes;
+  const l3Caches = countCaches(score) - countCaches(limit);
+  const cores = spread ? limit.cores - score.cores : score.cores - limit.cores;
+  const brokenCores = spread ? 0 : score.brokenCores - limit.brokenCores;
+  if (sockets > 0 || numaNodes > 0 || l3Caches > 0 || cores > 0 || brokenCores > 0) return false;
+  // None is higher, so that the order of the columns matters for the two alone that may be.
+  if (!strictly || sockets < 0 || numaNodes < 0 || l3Caches < 0) return true;
+  if (score.clusters !== limit.clusters) return score.clusters < limit.clusters;
+  return cores < 0 || brokenCores < 0 || score.distance < limit.distance;
 }

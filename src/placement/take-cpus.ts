@@ -38,21 +38,27 @@ export function takeCpus(topology: CpuTopology, request: PlacementRequest): Plac
   const free = request.free.intersection(topology.online);
   const allowed = findAllowed(topology, { ...request, free });
   if (allowed.size < request.cpus) throw notEnough(allowed, request);
-  const choose = (own: Workspace) => chooseOn(own, topology, { allowed, request });
-  const isSplit = workspace.index.hasSplitCores;
-  const choice = isSplit
-    ? chooseOnSplitCores(topology, { policy: request.policy, free, spread: isSpread(request), choose })
-    : choose(workspace);
+  const { index } = workspace;
+  const choice = index.hasSplitCores
+    ? chooseOnSplitCores(topology, {
+        policy: request.policy,
+        free,
+        spread: isSpread(request),
+        choose: (own) => chooseOn(own, topology, { allowed, request }),
+      })
+    : chooseOn(workspace, topology, { allowed, request });
+  const { words, rule } = choice;
   const isNarrowed = hasWishes(request) || allowed.size < free.size;
-  const columns = isNarrowed && !isSplit ? scoreOf(workspace, choice.words, free) : choice.score;
-  const cpus = CpuSet.fromWords(choice.words);
-  return {
+  const columns = isNarrowed && !index.hasSplitCores ? scoreOf(workspace, words, free) : choice.score;
+  const cpus = CpuSet.fromWords(words);
+  const placement = {
     cpus,
-    score: describeScore(workspace.index, columns, { taken: choice.words, free: free.toWords() }),
-    rule: choice.rule,
-    preferred: countPreferred(topology, cpus, request),
-    ...(request.avoidSharing && { shared: countShared(workspace.index, choice.words, request.avoidSharing.others) }),
+    score: describeScore(index, columns, { taken: words, free }),
+    rule,
+    preferred: hasWishes(request) ? countPreferred(topology, cpus, request) : undefined,
   };
+  const { avoidSharing } = request;
+  return avoidSharing ? { ...placement, shared: countShared(index, words, avoidSharing.others) } : placement;
 }
 
 /** What may be chosen, and how. */
