@@ -10,7 +10,6 @@ import { PlacementError } from './placement-error.ts';
 import { compareColumns, servesGoal } from './region.ts';
 import { isNearest, scoreCpus } from './score.ts';
 import type { Workspace } from './workspace.ts';
-import { countOf } from '../lib/count.ts';
 
 /** What to distribute. */
 export interface DistributedRequest {
@@ -142,8 +141,10 @@ interface WideShares {
 function mayNeedFewerSockets({ before, index }: Workspace, { nodes, sockets, share }: WideShares): boolean {
   const { cellNode, socketCells, socketCount } = index;
   const { starts, items } = socketCells;
+  // In one socket already: there are no fewer.
+  if (sockets < 2) return nodes === 0;
   let most = 0;
-  for (let socket = 0; socket < socketCount && sockets > 1; socket += 1) {
+  for (let socket = 0; socket < socketCount; socket += 1) {
     let givers = 0;
     for (let at = starts[socket] ?? 0; at < (starts[socket + 1] ?? 0); at += 1) {
       if ((before.nodeFree[cellNode[items[at] ?? 0] ?? 0] ?? 0) >= share) givers += 1;

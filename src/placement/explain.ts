@@ -2,7 +2,6 @@ import type { Placement, PlacementRule } from './choice.ts';
 import type { PlacementScore } from './placement-score.ts';
 import { countOf, verbFor } from '../lib/count.ts';
 
-
 type Column = 'sockets' | 'numaNodes' | 'l3Caches' | 'clusters' | 'cores' | 'brokenCores';
 
 /** In the order of the score. */
