@@ -102,7 +102,7 @@ describe('takeCpus near a device whose CPUs do not suffice', () => {
     assert.deepEqual(explainPlacement(take(twoByTwo, { taken: '5-7,21-23,12,28', cpus: 4, policy: 'packed', near })), [
       'Why: as many preferred CPUs as the same number of sockets and NUMA nodes can give, the others as near to them as possible.',
       'Touches 1 socket, 1 NUMA node, 0 L3 caches, 2 cores, 0 broken cores.',
-      '0 of 4 are of the CPUs preferred.',
+      '0 of 4 CPUs are of the CPUs preferred.',
     ]);
   });
 });
