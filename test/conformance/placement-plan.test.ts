@@ -105,7 +105,7 @@ test('dracpu plan --batch answers lines that are no cases, and refuses files tha
   assert.deepEqual([run.status, codes], [0, ['InvalidCase', 'UnknownTopology']]);
   const refused = runPlan(['--batch', '--topologies', join(folder, 'none.json')], '');
   assert.deepEqual([refused.status, refused.stdout], [1, '']);
-  assert.match(refused.stderr, /is no readable JSON file/);
+  assert.match(refused.stderr, /is not a readable JSON file/);
 });
 
 test('dracpu plan --batch ends quietly when its reader has enough', { skip }, () => {
