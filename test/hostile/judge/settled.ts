@@ -13,11 +13,6 @@ import type { Violation } from './violation.ts';
 const SETTLE_TIMEOUT_MS = 3_000;
 const POLL_MS = 25;
 
-/** A claim that the API server no longer has and no container uses may be released at any time. */
-function mayBeReleased(story: Story, claim: ClaimTruth): boolean {
-  return !claim.isInApi && story.usersOf(claim).length === 0;
-}
-
 function checkClaim(story: Story, claim: ClaimTruth): Violation[] {
   const { pluginDirectory, places } = story.world;
   const record = findRecord(pluginDirectory, claim.uid);
@@ -76,7 +71,7 @@ function checkOwners(story: Story): Violation[] {
 }
 
 function findComplaints(story: Story): Violation[] {
-  const claims = story.prepared.filter((claim) => !mayBeReleased(story, claim));
+  const claims = story.prepared.filter((claim) => !story.mayBeReleased(claim));
   return [
     ...findOverlaps(readRecords(story.world.pluginDirectory)).map((what): Violation => ({ invariant: 'I1', what })),
     ...claims.flatMap((claim) => checkClaim(story, claim)),

@@ -26,9 +26,10 @@ const KINDS: Readonly<Record<string, { readonly kind: string; readonly apiVersio
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
-function refusal(code: number, reason: string): Answer {
+/** A Status; with details of the object that is not there, as opposed to a resource that is not served. */
+function refusal(code: number, reason: string, details?: { readonly name: string; readonly kind: string }): Answer {
   const body = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: reason, reason, code };
-  return { code, body: JSON.stringify(body) };
+  return { code, body: JSON.stringify({ ...body, ...(details && { details }) }) };
 }
 
 /** "/apis/resource.k8s.io/v1/namespaces/shop/resourceclaims/db/status" in its parts; undefined for any other path. */
@@ -154,7 +155,7 @@ export class HostileApiServer {
     if (method === 'POST') return this.#create(path, body, request.url?.includes('dryRun=All') === true);
     if (name === undefined) return { code: 200, body: JSON.stringify(this.#list(resource, namespace)) };
     const stored = this.store.find(resource, namespace, name);
-    if (!stored) return refusal(404, 'NotFound');
+    if (!stored) return refusal(404, 'NotFound', { name, kind: resource });
     if (method === 'GET') return { code: 200, body: JSON.stringify(stored) };
     if (method === 'DELETE') {
       this.store.remove(resource, namespace, name);

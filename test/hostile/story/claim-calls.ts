@@ -26,10 +26,9 @@ function takePrepared(story: Story, claim: ClaimTruth, cdiDevices: readonly stri
       `claim ${claim.uid} holds CPUs ${cpus}, of which containers can have ${story.world.claimableCpus} only`,
     );
   }
-  for (const other of story.prepared) {
-    if (other !== claim && other.cpus.intersects(cpus)) {
-      story.report('I1', `claims ${claim.uid} (${cpus}) and ${other.uid} (${other.cpus}) are both prepared`);
-    }
+  for (const other of story.prepared.filter((one) => one !== claim && one.cpus.intersects(cpus))) {
+    if (story.mayBeReleased(other)) other.state = 'unsure';
+    else story.report('I1', `claims ${claim.uid} (${cpus}) and ${other.uid} (${other.cpus}) are both prepared`);
   }
   claim.state = 'prepared';
   claim.cpus = cpus;

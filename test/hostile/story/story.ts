@@ -65,6 +65,11 @@ export class Story {
     return this.#liveContainers().filter((one) => isEntitled(claim, one, this.world.tellsCdi));
   }
 
+  /** Whether a claim may be released at any time: the API server no longer has it, and no container uses it. */
+  mayBeReleased(claim: ClaimTruth): boolean {
+    return !claim.isInApi && this.usersOf(claim).length === 0;
+  }
+
   /** CPUs that a new claim may get of a NUMA node, as a scheduler counts them. */
   freeCpus(node: number, cpusOfNode: CpuSet): number {
     const used = this.claims
