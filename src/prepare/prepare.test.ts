@@ -265,6 +265,39 @@ test('ClaimService.prepare waits for CPUs whose holder lost its allocation, and 
   assert.equal(await outcome, '');
 });
 
+test('ClaimService.prepare S17: a claim that is gone is found also right after another shortage', async () => {
+  const fixture = withClaims(
+    { small: '1', old: '7', big: '64', next: '7' },
+    { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) },
+  );
+  await fixture.prepare('small');
+  assert.match(await fixture.prepareError('big'), /64 CPUs are wanted/);
+  await fixture.prepare('old');
+  fixture.objects.delete('old');
+  assert.equal(await fixture.prepareError('next'), '', 'without time going by');
+});
+
+test('ClaimService.prepare S17: claims that come while others are looked for share the next look', async () => {
+  const fixture = withClaims({ old: '8', a: '8', b: '8', c: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
+  await fixture.prepare('old');
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  fixture.whenApiAnswers = () => {
+    asked.push('');
+    return new Promise((resolve) => void answers.push(resolve));
+  };
+  const answerAll = () => answers.splice(0).forEach((answer) => answer());
+  const outcomes = ['a', 'b', 'c'].map((uid) => fixture.prepareError(uid));
+  await eventually('each is asked for', () => asked.length === 3);
+  answerAll();
+  await eventually('old is looked at', () => asked.length === 4);
+  answerAll();
+  await eventually('and once more for those that came meanwhile', () => asked.length === 5);
+  answerAll();
+  for (const error of await Promise.all(outcomes)) assert.match(error, /8 CPUs are wanted/);
+  assert.equal(asked.length, 5);
+});
+
 test('ClaimService.prepare gives up waiting after its time, and does not wait for a holder that keeps its allocation', async () => {
   const fixture = withClaims({ old: '8', next: '8' }, { reserved: CpuSet.of(0, 8, 1, 9, 2, 10, 3, 11) });
   await fixture.prepare('old');

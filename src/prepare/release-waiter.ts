@@ -18,9 +18,6 @@ const MENDABLE: ReadonlySet<ClaimErrorCode> = new Set([
 /** Claims that the API server is asked for at once. */
 const FETCHES_AT_ONCE = 8;
 
-/** How long the answers about all claims serve every claim that waits, in milliseconds. */
-const LOOK_VALID_MS = 500;
-
 /** What waiting needs of the world; part of the claim service's ports. */
 interface ReleaseWaiterPorts {
   readonly machine: () => Pick<Machine, 'driverName' | 'pool'>;
@@ -46,8 +43,10 @@ export class ReleaseWaiter {
   readonly #ledger: Ledger;
   readonly #ports: ReleaseWaiterPorts;
   readonly #waiting = new Set<() => void>();
-  /** The last look at all claims, shared by all that wait. */
-  #look: { readonly sinceMs: number; readonly gone: Promise<PreparedClaim[]> } | undefined;
+  /** The look at all claims that is under way. */
+  #look: Promise<PreparedClaim[]> | undefined;
+  /** The one after it, shared by all claims that came while it was under way. */
+  #nextLook: Promise<PreparedClaim[]> | undefined;
 
   constructor(ledger: Ledger, ports: ReleaseWaiterPorts) {
     this.#ledger = ledger;
@@ -113,13 +112,23 @@ export class ReleaseWaiter {
     }
   }
 
+  /** One look at a time. One that is under way may have asked for a claim before that was deleted. */
   #lookForGone(): Promise<PreparedClaim[]> {
-    const nowMs = this.#ports.now();
-    if (!this.#look || nowMs - this.#look.sinceMs > LOOK_VALID_MS) {
-      const gone = this.findGone(this.#ledger.claims);
-      this.#look = { sinceMs: nowMs, gone };
-      void gone.then((claims) => claims.length > 0 && this.#ports.onGone(claims));
-    }
-    return this.#look.gone;
+    if (this.#nextLook) return this.#nextLook;
+    if (!this.#look) return this.#startLook();
+    this.#nextLook = this.#look.then(() => {
+      this.#nextLook = undefined;
+      return this.#startLook();
+    });
+    return this.#nextLook;
+  }
+
+  #startLook(): Promise<PreparedClaim[]> {
+    const look = this.findGone(this.#ledger.claims).finally(() => {
+      this.#look = undefined;
+    });
+    this.#look = look;
+    void look.then((claims) => claims.length > 0 && this.#ports.onGone(claims));
+    return look;
   }
 }
