@@ -54,7 +54,7 @@ describe('ApiClient over TLS', { skip }, () => {
   let url = '';
   const server = createServer({ requestCert: true, rejectUnauthorized: true }, (request, response) => {
     const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-    response.end(JSON.stringify({ metadata: { name: subject.CN } }));
+    response.end(JSON.stringify({ metadata: { name: 'n1', uid: subject.CN } }));
   });
 
   before(async () => {
@@ -97,11 +97,11 @@ describe('ApiClient over TLS', { skip }, () => {
 
   it('shows the client certificate and checks the server by authority and name', async (t) => {
     const client = await connect(t, {});
-    assert.equal((await client.get(n1)).metadata.name, 'driver');
+    assert.equal((await client.get(n1)).metadata.uid, 'driver');
     const base64 = (file: string) => readFileSync(path(file)).toString('base64');
     const user = { 'client-certificate-data': base64('driver.crt'), 'client-key-data': base64('driver.key') };
     const cluster = { 'certificate-authority': '', 'certificate-authority-data': base64('old-ca.crt') };
-    assert.equal((await (await connect(t, { cluster, user })).get(n1)).metadata.name, 'driver');
+    assert.equal((await (await connect(t, { cluster, user })).get(n1)).metadata.uid, 'driver');
   });
 
   it('refuses a server of another name or authority, unless told not to look', async (t) => {
@@ -110,7 +110,7 @@ describe('ApiClient over TLS', { skip }, () => {
     const noAuthority = await connect(t, { cluster: { 'certificate-authority': '' } });
     await assert.rejects(noAuthority.get(n1), { code: 'Unreachable', message: /certificate/ });
     const careless = await connect(t, { cluster: { 'certificate-authority': '', 'insecure-skip-tls-verify': true } });
-    assert.equal((await careless.get(n1)).metadata.name, 'driver');
+    assert.equal((await careless.get(n1)).metadata.uid, 'driver');
   });
 
   it('tells of a missing client certificate', async (t) => {
@@ -127,6 +127,6 @@ describe('ApiClient over TLS', { skip }, () => {
     await assert.rejects(client.get(n1), { code: 'Unreachable' });
     writeFileSync(path('ca.crt'), read('new-ca.crt'));
     nowMs += 61_000;
-    assert.equal((await client.get(n1)).metadata.name, 'driver');
+    assert.equal((await client.get(n1)).metadata.uid, 'driver');
   });
 });
