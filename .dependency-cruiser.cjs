@@ -20,6 +20,7 @@ const rooms = {
     'lib/json',
     'lib/nearest-name',
     'resource-api/quantity',
+    'lib/env-names',
   ],
   prepare: ['lib', 'cpuset', 'topology', 'placement', 'devices', 'claims', 'records', 'containers'],
   containers: ['lib', 'cpuset', 'topology', 'devices', 'claims', 'records', 'prepare', 'nri', 'cgroup'],

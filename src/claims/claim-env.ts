@@ -1,8 +1,6 @@
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { CPUSET_ENV_PREFIX } from '../lib/env-names.ts';
 import { ClaimError } from './claim-error.ts';
-
-/** Prefix of the environment variables by which a container carries its claims; reserved for the driver. */
-export const CPUSET_ENV_PREFIX = 'DRA_CPUSET_';
 
 /**
  * The variable by which an application finds the CPUs that are its container's own, of all its claims; empty where it has none and its

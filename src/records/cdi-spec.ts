@@ -1,4 +1,4 @@
-import { CPUSET_ENV_PREFIX } from '../claims/claim-env.ts';
+import { CPUSET_ENV_PREFIX } from '../lib/env-names.ts';
 import type { Assignment, PreparedClaim } from '../claims/prepared-claim.ts';
 import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
 import { CodedError } from '../lib/coded-error.ts';
