@@ -252,6 +252,23 @@ test('DerivedFiles: of two claims of one name the later one has the metadata, wh
   ]);
 });
 
+test('DerivedFiles: after a restart the metadata of two claims of one name is that of the one that stays', async (context) => {
+  const { open, paths } = await openStore(context);
+  const first = await open();
+  for (const uid of ['b-newer', 'c-older']) {
+    await first.store.write({
+      claim: { ...preparedClaim(uid, uid === 'b-newer' ? '2' : '3'), name: 'db' },
+      owner: undefined,
+    });
+  }
+  const { store, ledger } = await open();
+  for (const claim of ledger.claims) await store.restoreDerived(claim);
+  await store.remove('c-older');
+  assert.match(await readFile(paths('db').metadata, 'utf8'), /"uid":"b-newer"/);
+  await store.remove('b-newer');
+  assert.equal(await exists(paths('db').metadata), false);
+});
+
 test('DerivedFiles.removeStrays removes metadata of claims that are gone, and nothing else', async (context) => {
   const { open, dataDirectory, cdiDirectory, paths } = await openStore(context);
   const first = await open();

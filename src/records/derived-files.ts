@@ -35,6 +35,8 @@ export class DerivedFiles {
   readonly #places: DerivedPlaces;
   readonly #log: Log;
   readonly #wanted = new Map<string, WantedFile>();
+  /** What other claims want at a path: a claim that was made again under its name has the same metadata file until one ends. */
+  readonly #shadowed = new Map<string, WantedFile[]>();
   /** Paths of each claim's files, those included that a later claim of the same name has now. */
   readonly #paths = new Map<string, readonly string[]>();
   readonly #perPath = new KeyedQueue();
@@ -58,6 +60,7 @@ export class DerivedFiles {
     for (const { path, text } of files) {
       const known = this.#wanted.get(path);
       if (known?.uid !== uid || known.text !== text) {
+        if (known && known.uid !== uid) this.#shadow(path, known);
         this.#wanted.set(path, { uid, text, signature: undefined, isFailing: false });
       }
     }
@@ -174,14 +177,27 @@ export class DerivedFiles {
 
   /** Removes one file of a claim unless it is another claim's by now. */
   async #drop(uid: string, path: string): Promise<void> {
+    const shadowed = (this.#shadowed.get(path) ?? []).filter((other) => other.uid !== uid);
     const wanted = this.#wanted.get(path);
-    if (wanted && wanted.uid !== uid) return;
+    const next = wanted && wanted.uid !== uid ? wanted : shadowed.pop();
+    if (shadowed.length === 0) this.#shadowed.delete(path);
+    else this.#shadowed.set(path, shadowed);
+    if (next) {
+      if (next === wanted) return;
+      this.#wanted.set(path, { ...next, signature: undefined });
+      return this.#restore(path);
+    }
     this.#wanted.delete(path);
     await this.#perPath.run(path, async () => {
       if (this.#wanted.has(path)) return;
       await removeFile(path);
       await this.#removeFolders(path);
     });
+  }
+
+  #shadow(path: string, file: WantedFile): void {
+    const others = (this.#shadowed.get(path) ?? []).filter(({ uid }) => uid !== file.uid);
+    this.#shadowed.set(path, [...others, file]);
   }
 
   /** Removes the folders of a metadata file once they are empty. */

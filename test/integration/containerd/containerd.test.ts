@@ -152,7 +152,7 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
       const pod = await node.cri.runPod('forger');
       const forged: [env: Record<string, string>, why: RegExp][] = [
         [{ DRA_CPUSET_x: all }, /claim UID x, which is not prepared/],
-        [{ DRA_CPUSET_x: '0-' }, /malformed|no CPU list/],
+        [{ DRA_CPUSET_x: '0-' }, /malformed|not a CPU list/],
         [{ [`DRA_CPUSET_${claim.uid}`]: own }, /claim shop\/db is used by container main of pod shop\/db/],
         [{ [`DRA_CPUSET_${claim.uid}`]: all }, /which holds CPUs/],
       ];
