@@ -18,7 +18,7 @@ const RSS_GROWTH_MAX_MIB = 32;
  * A machine that is busy with other things delays hooks too, now and then: the best of so many looks counts, and hooks may take twice
  * what they do at rest.
  */
-const LOOKS = 3;
+const LOOKS = 6;
 
 function describeReport({ hooks, hookP50Ms, hookP99Ms, hookMaxMs, probes, probeMaxMs, rssGrowthMiB }: SiegeReport) {
   const ms = (value: number) => value.toFixed(1);
