@@ -262,9 +262,9 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
     assert.equal(await cpusOf(cluster, 'first'), '2-3');
     const rules: [name: string, devices: ResourceClaimSpec['devices'], wanted: string][] = [
       ['no-list', { requests: [cpus('cpus', 2)] }, 'needs an explicit cpuset'],
-      ['taken', { requests: [cpus('cpus', 2)], config: [cpuset('3-4', ['cpus'])] }, 'belong to claim default/first'],
-      ['reserved', { requests: [cpus('cpus', 2)], config: [cpuset('1,4', ['cpus'])] }, 'CPUs 1 of the configured'],
-      ['absent', { requests: [cpus('cpus', 2)], config: [cpuset('31-32', ['cpus'])] }, 'do not exist on this node'],
+      ['taken', { requests: [cpus('cpus', 2)], config: [cpuset('3-4', ['cpus'])] }, 'belongs to claim default/first'],
+      ['reserved', { requests: [cpus('cpus', 2)], config: [cpuset('1,4', ['cpus'])] }, 'CPU 1 of the configured'],
+      ['absent', { requests: [cpus('cpus', 2)], config: [cpuset('31-32', ['cpus'])] }, 'not exist on this node'],
       ['size', { requests: [cpus('cpus', 2)], config: [cpuset('4-6', ['cpus'])] }, 'has 3 CPUs, and 2 are allocated'],
       ['syntax', { requests: [cpus('cpus', 2)], config: [cpuset('5-4', ['cpus'])] }, 'want a Linux CPU list'],
       [
@@ -280,7 +280,7 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
       [
         'conflict',
         { requests: [cpus('a', 2), cpus('b', 2)], config: [cpuset('4-5', ['a']), cpuset('5-6', ['b'])] },
-        'are configured for another request',
+        'is configured for another request',
       ],
     ];
     for (const [name, devices] of rules) await runClaim(cluster, name, devices);
@@ -351,8 +351,8 @@ describe('Claims on an embedded node', { skip: skipReason, concurrency: 3 }, () 
       ['no-list', 'DRA_CPUSET_x', '0-', 'which is not a CPU list'],
       ['empty', 'DRA_CPUSET_x', '', 'which lists no CPUs'],
       ['unnamed', 'DRA_CPUSET_', '0', 'which names no claim'],
-      ['unknown', 'DRA_CPUSET_x', '0-3', 'which is not prepared on this node'],
-      ['stolen', `DRA_CPUSET_${uid}`, '0-7', 'which holds CPUs'],
+      ['unknown', 'DRA_CPUSET_x', '0-3', 'of which the kubelet passed no CDI device'],
+      ['stolen', `DRA_CPUSET_${uid}`, '0-7', 'of which the kubelet passed no CDI device'],
     ];
     for (const [name, variable, value] of forged) {
       const containers = [{ name: 'main', image: 'busybox', env: [{ name: variable, value }] }];
