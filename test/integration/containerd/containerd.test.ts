@@ -153,8 +153,8 @@ describe('the driver on a real containerd', { skip, timeout: 280_000 }, () => {
       const forged: [env: Record<string, string>, why: RegExp][] = [
         [{ DRA_CPUSET_x: all }, /claim UID x, which is not prepared/],
         [{ DRA_CPUSET_x: '0-' }, /malformed|not a CPU list/],
-        [{ [`DRA_CPUSET_${claim.uid}`]: own }, /claim shop\/db is used by container main of pod shop\/db/],
-        [{ [`DRA_CPUSET_${claim.uid}`]: all }, /which holds CPUs/],
+        [{ [`DRA_CPUSET_${claim.uid}`]: own }, /claim shop\/db, which is reserved for pod/],
+        [{ [`DRA_CPUSET_${claim.uid}`]: all }, /claim shop\/db, which is reserved for pod/],
       ];
       for (const [env, why] of forged) await assert.rejects(node.cri.create(pod, { env }), why);
       assert.equal(await node.cpusOf(await node.cri.run(pod)), rest);
