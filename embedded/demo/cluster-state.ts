@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseClaimSpec, parseSpecFileName } from '../../src/records/cdi-spec.ts';
 import { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import { parseCpuList } from '../../src/cpuset/parse.ts';
-import type { Pod } from '../apiserver/object-types.ts';
+import type { Pod } from '../../src/resource-api/core-objects.ts';
 import type { LocalCluster } from '../cluster/local-cluster.ts';
 
 /** A prepared claim as its CDI file has it. */

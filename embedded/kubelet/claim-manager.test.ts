@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod } from '../apiserver/object-types.ts';
+import type { Pod } from '../../src/resource-api/core-objects.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { claim, newCluster } from '../apiserver/testing/cluster.ts';
 import { ClaimManager } from './claim-manager.ts';

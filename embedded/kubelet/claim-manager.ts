@@ -1,7 +1,7 @@
 import type { NodePrepareResourcesResponse } from '../../src/gen/kubelet/dra-v1.ts';
 import { errorText } from '../../src/lib/log.ts';
 import type { ResourceClaim } from '../../src/resource-api/objects.ts';
-import type { Container, Pod } from '../apiserver/object-types.ts';
+import type { Container, Pod } from '../../src/resource-api/core-objects.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { claimNameOf, isReservedFor } from '../scheduler/pod-claims.ts';
 import { KubeletFault } from './kubelet-fault.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { HealthSource } from '../../src/kubelet/health-service.ts';
 import { eventually } from '../../src/lib/testing/eventually.ts';
-import type { Pod } from '../apiserver/object-types.ts';
+import type { Pod } from '../../src/resource-api/core-objects.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { pod } from '../apiserver/testing/cluster.ts';
 import type { Runtime } from '../runtime/runtime.ts';

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CpuSet } from '../../src/cpuset/cpu-set.ts';
 import type { Log } from '../../src/lib/log.ts';
-import type { Container, Pod, ResourceStatus } from '../apiserver/object-types.ts';
+import type { Container, Pod, ResourceStatus } from '../../src/resource-api/core-objects.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { ClaimManager } from './claim-manager.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod } from '../apiserver/object-types.ts';
+import type { Pod } from '../../src/resource-api/core-objects.ts';
 import type { ContainerStatus } from '../runtime/container.ts';
 import { planPod, type StartFailure } from './pod-plan.ts';
 import { REAL_TIMING } from './timing.ts';

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../apiserver/object-types.ts';
+import type { Container, Pod } from '../../src/resource-api/core-objects.ts';
 import type { ContainerStatus, SandboxStatus } from '../runtime/container.ts';
 import type { KubeletTiming } from './timing.ts';
 

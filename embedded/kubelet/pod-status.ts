@@ -6,7 +6,7 @@ import type {
   Pod,
   PodStatus,
   ResourceStatus,
-} from '../apiserver/object-types.ts';
+} from '../../src/resource-api/core-objects.ts';
 import type { ContainerStatus } from '../runtime/container.ts';
 import { isSidecar, type ObservedPod, type PodPlan, type StartFailure } from './pod-plan.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText, type Log } from '../../src/lib/log.ts';
-import type { Container, ContainerState, Pod, ResourceStatus } from '../apiserver/object-types.ts';
+import type { Container, ContainerState, Pod, ResourceStatus } from '../../src/resource-api/core-objects.ts';
 import { parseQuantity } from '../../src/resource-api/quantity.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';

@@ -1,9 +1,9 @@
 import type { ClaimConsumer, ResourceClaim } from '../../src/resource-api/objects.ts';
-import type { Pod, PodResourceClaim } from '../apiserver/object-types.ts';
+import type { Pod, PodResourceClaim } from '../../src/resource-api/core-objects.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { recordEvent } from './events.ts';
-import { isActive } from './node-fit.ts';
+import { isActive } from '../../src/resource-api/node-fit.ts';
 import { claimNameOf, isOwnedBy } from './pod-claims.ts';
 
 /** Keeps an allocated claim until its devices are given back. */

@@ -1,9 +1,9 @@
 import type { AllocationResult, ResourceClaim } from '../../src/resource-api/objects.ts';
-import type { Node, Pod } from '../apiserver/object-types.ts';
+import type { Node, Pod } from '../../src/resource-api/core-objects.ts';
 import { allocateClaims } from '../../src/resource-api/allocation/allocate.ts';
 import type { AllocationProblem } from '../../src/resource-api/allocation/allocation-problem.ts';
 import type { DevicePools, PoolDevice } from '../../src/resource-api/allocation/device-pool.ts';
-import { matchesNode, nodeRefusal } from './node-fit.ts';
+import { matchesNode, nodeRefusal } from '../../src/resource-api/node-fit.ts';
 import { isReservedFor } from './pod-claims.ts';
 
 /** Where a pod goes and what its claims get. */

@@ -1,5 +1,5 @@
 import type { ResourceClaim } from '../../src/resource-api/objects.ts';
-import type { Pod, PodResourceClaim } from '../apiserver/object-types.ts';
+import type { Pod, PodResourceClaim } from '../../src/resource-api/core-objects.ts';
 
 /** The claim that a pod's entry stands for now. */
 type PodClaim =

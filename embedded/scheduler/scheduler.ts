@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { poolsOf } from '../../src/resource-api/allocation/device-pool.ts';
 import { DeviceUsage } from '../../src/resource-api/allocation/device-usage.ts';
 import type { AllocationResult, ClaimConsumer, ResourceClaim } from '../../src/resource-api/objects.ts';
-import type { Pod } from '../apiserver/object-types.ts';
+import type { Pod } from '../../src/resource-api/core-objects.ts';
 import { StatusError } from '../apiserver/status-error.ts';
 import type { ObjectStore } from '../apiserver/store/object-store.ts';
 import { DELETE_PROTECTION, generatePodClaims, releaseUnusedClaims } from './claim-controller.ts';
 import { recordEvent } from './events.ts';
-import { isActive } from './node-fit.ts';
+import { isActive } from '../../src/resource-api/node-fit.ts';
 import { type ClusterView, placePod } from './placement-of-pod.ts';
 import { claimsOfPod, isReservedFor } from './pod-claims.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { NodeSelectorRequirement } from '../../src/resource-api/objects.ts';
-import type { Container, Node, Pod, PodSpec } from '../apiserver/object-types.ts';
+import type { NodeSelectorRequirement } from './objects.ts';
+import type { Container, Node, Pod, PodSpec } from './core-objects.ts';
 import { matchesNode, nodeRefusal, podRequest } from './node-fit.ts';
 
 const metadata = { name: 'x', uid: 'x', resourceVersion: '1', creationTimestamp: '' };

@@ -1,6 +1,6 @@
-import type { NodeSelector, NodeSelectorRequirement } from '../../src/resource-api/objects.ts';
-import type { Container, Node, Pod } from '../apiserver/object-types.ts';
-import { parseQuantity } from '../../src/resource-api/quantity.ts';
+import type { NodeSelector, NodeSelectorRequirement } from './objects.ts';
+import type { Container, Node, Pod } from './core-objects.ts';
+import { parseQuantity } from './quantity.ts';
 
 /** Resources whose requests are added up against the node's allocatable; others are not looked at. */
 const COUNTED = ['cpu', 'memory'] as const;
