@@ -1,5 +1,5 @@
 import { ClaimError } from './claim-error.ts';
-import { quote } from '../lib/quote.ts';
+import { JsonReader } from '../lib/json-reader.ts';
 
 /** What identifies a claim to the kubelet: the object's place and the incarnation of it. */
 export interface ClaimReference {
@@ -46,101 +46,34 @@ export function describeClaim({ namespace, name }: { readonly namespace: string;
   return `${namespace.slice(0, NAME_LENGTH_MAX)}/${name.slice(0, NAME_LENGTH_MAX)}`;
 }
 
-type Json = Record<string, unknown>;
-
-/** Every name, UID and quantity of the API is shorter (253 characters, a subrequest 2 x 63). */
-const STRING_LENGTH_MAX = 512;
 /** An allocation has 32 results and at most 32 configurations per request and of the claim (resource.k8s.io/v1, types.go, 1.37). */
 const LIST_LENGTH_MAX = 2_048;
 
-/** Reads fields of a JSON object and says which one is wrong. */
-class FieldReader {
-  readonly #json: Json;
-  readonly #path: string;
-  readonly #fail: (path: string, want: string, value: unknown) => never;
-
-  constructor(json: unknown, path: string, fail: (path: string, want: string, value: unknown) => never) {
-    this.#path = path;
-    this.#fail = fail;
-    this.#json =
-      typeof json === 'object' && json !== null && !Array.isArray(json)
-        ? (json as Json)
-        : fail(path, 'an object', json);
-  }
-
-  #at(key: string): string {
-    return this.#path === '' ? key : `${this.#path}.${key}`;
-  }
-
-  has(key: string): boolean {
-    return this.#json[key] !== undefined && this.#json[key] !== null;
-  }
-
-  object(key: string): FieldReader {
-    return new FieldReader(this.#json[key], this.#at(key), this.#fail);
-  }
-
-  string(key: string): string {
-    const value = this.#json[key];
-    const isName = typeof value === 'string' && value !== '' && value.length <= STRING_LENGTH_MAX;
-    return isName ? value : this.#fail(this.#at(key), `a string of 1 to ${STRING_LENGTH_MAX} characters`, value);
-  }
-
-  optionalString(key: string): string | undefined {
-    return this.has(key) ? this.string(key) : undefined;
-  }
-
-  flag(key: string): boolean {
-    const value = this.#json[key] ?? false;
-    return typeof value === 'boolean' ? value : this.#fail(this.#at(key), 'true or false', value);
-  }
-
-  /** A quantity: the API server writes strings, people also write numbers. */
-  quantity(key: string): string {
-    const value = this.#json[key];
-    return typeof value === 'number' ? String(value) : this.string(key);
-  }
-
-  list(key: string): FieldReader[] {
-    const value = this.#json[key] ?? [];
-    if (!Array.isArray(value) || value.length > LIST_LENGTH_MAX) {
-      return this.#fail(this.#at(key), `a list of at most ${LIST_LENGTH_MAX} items`, value);
-    }
-    return value.map((item, index) => new FieldReader(item, `${this.#at(key)}[${index}]`, this.#fail));
-  }
-
-  strings(key: string): string[] {
-    const value = this.#json[key] ?? [];
-    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
-      return this.#fail(this.#at(key), 'a list of strings', value);
-    }
-    return value as string[];
-  }
-
-  raw(key: string): unknown {
-    return this.#json[key];
-  }
+/** A quantity: the API server writes strings, people also write numbers. */
+function readQuantity(reader: JsonReader, key: string): string {
+  const value = reader.raw(key);
+  return typeof value === 'number' ? String(value) : reader.name(key);
 }
 
-function parseDevice(result: FieldReader): AllocatedDevice {
-  const consumed = result.has('consumedCapacity') ? result.object('consumedCapacity') : undefined;
+function parseDevice(result: JsonReader): AllocatedDevice {
+  const consumed = result.optionalObject('consumedCapacity');
   return {
-    request: result.string('request'),
-    pool: result.string('pool'),
-    device: result.string('device'),
-    shareId: result.optionalString('shareID'),
-    consumedCpus: consumed?.has('dra.cpu/cpu') ? consumed.quantity('dra.cpu/cpu') : undefined,
-    adminAccess: result.flag('adminAccess'),
+    request: result.name('request'),
+    pool: result.name('pool'),
+    device: result.name('device'),
+    shareId: result.optionalName('shareID'),
+    consumedCpus: consumed?.has('dra.cpu/cpu') ? readQuantity(consumed, 'dra.cpu/cpu') : undefined,
+    adminAccess: result.optionalFlag('adminAccess') ?? false,
   };
 }
 
-function parseConfigs(devices: FieldReader, driverName: string): OpaqueConfig[] {
+function parseConfigs(devices: JsonReader, driverName: string): OpaqueConfig[] {
   return devices
-    .list('config')
-    .filter((config) => config.has('opaque') && config.object('opaque').string('driver') === driverName)
+    .objects('config')
+    .filter((config) => config.has('opaque') && config.object('opaque').name('driver') === driverName)
     .map((config) => ({
-      source: config.optionalString('source') === 'FromClass' ? 'FromClass' : 'FromClaim',
-      requests: config.strings('requests'),
+      source: config.optionalName('source') === 'FromClass' ? 'FromClass' : 'FromClaim',
+      requests: config.texts('requests'),
       parameters: config.object('opaque').raw('parameters'),
     }));
 }
@@ -152,31 +85,33 @@ function parseConfigs(devices: FieldReader, driverName: string): OpaqueConfig[] 
  */
 export function parseClaim(json: unknown, reference: ClaimReference, driverName: string): Claim {
   const action = `Cannot prepare claim ${describeClaim(reference)}`;
-  const claim = new FieldReader(json, '', (path, want, value) => {
-    throw new ClaimError(
-      'MalformedClaim',
-      `${action}: ${path || 'the object'} is ${quote(value)}; want ${want}. Delete the claim and create it again`,
-    );
+  const claim = new JsonReader(json, {
+    fail: ({ path, value, want }) => {
+      throw new ClaimError(
+        'MalformedClaim',
+        `${action}: ${path || 'the object'} is ${value}; want ${want}. Delete the claim and create it again`,
+      );
+    },
+    itemsMax: LIST_LENGTH_MAX,
   });
-  const uid = claim.object('metadata').string('uid');
+  const uid = claim.object('metadata').name('uid');
   if (uid !== reference.uid) {
     throw new ClaimError(
       'ClaimReplaced',
       `${action}: it was replaced, the API server has UID ${uid} and the kubelet asked for ${reference.uid}; the pod must be created again`,
     );
   }
-  if (!claim.has('status') || !claim.object('status').has('allocation')) {
+  const allocation = claim.optionalObject('status')?.optionalObject('allocation');
+  if (!allocation) {
     throw new ClaimError('NotAllocated', `${action}: it has no allocation; the scheduler must allocate it first`);
   }
-  const allocation = claim.object('status').object('allocation');
-  const metadata = claim.object('metadata');
-  const annotations = metadata.has('annotations') ? metadata.object('annotations') : undefined;
-  const devices = allocation.has('devices') ? allocation.object('devices') : undefined;
+  const annotations = claim.object('metadata').optionalObject('annotations');
+  const devices = allocation.optionalObject('devices');
   return {
     ...reference,
-    podClaimName: annotations?.optionalString('resource.kubernetes.io/pod-claim-name'),
-    devices: (devices?.list('results') ?? [])
-      .filter((result) => result.string('driver') === driverName)
+    podClaimName: annotations?.optionalName('resource.kubernetes.io/pod-claim-name'),
+    devices: (devices?.objects('results') ?? [])
+      .filter((result) => result.name('driver') === driverName)
       .map((result) => parseDevice(result)),
     configs: devices ? parseConfigs(devices, driverName) : [],
   };

@@ -47,12 +47,7 @@ const mistakes: [name: string, argument: string, code: MachineArgumentErrorCode,
     /Cannot read the CPU topology under ".*empty": no CPU/,
   ],
   ['a file that is no JSON', join(folder, 'no.json'), 'InvalidMachine', /no.json": the file is no JSON/],
-  [
-    'a file that is no topology',
-    join(folder, 'pod.json'),
-    'InvalidMachine',
-    /"kind" of the document is "Pod".*pod.json/,
-  ],
+  ['a file that is no topology', join(folder, 'pod.json'), 'InvalidMachine', /: kind is "Pod".*pod.json/],
 ];
 
 mkdirSync(join(folder, 'empty'));

@@ -16,9 +16,9 @@ test('parseBatchTopologies groups CPUs by core, socket, node and cache', () => {
   assert.deepEqual(
     topology?.cpus.map((row) => [row.cpu, row.siblings.toString(), row.l3Cache, row.coreType]),
     [
-      [0, '0,2', 5, 'p-core'],
+      [0, '0,2', 0, 'p-core'],
       [1, '1', undefined, 'e-core'],
-      [2, '0,2', 5, 'p-core'],
+      [2, '0,2', 0, 'p-core'],
     ],
   );
   assert.deepEqual(
@@ -143,24 +143,24 @@ test('parseBatchTopologies reads what dracpu topology -o json prints, distances 
 for (const [json, message] of [
   [
     { a: { cpus: twoNodes, distances: [[10, 20]] } },
-    'Cannot read topology "a": "distances" is [[10,20]]; want a row for each of the 2 NUMA nodes',
+    'Cannot read the topology: distances is [[10,20]]; want a row of distances for each of 2 NUMA nodes (machine "a")',
   ],
   [
     { a: { cpus: twoNodes, numaNodes: [{ numaNode: 0, distances: [10, 0] }] } },
-    'Cannot read topology "a": [10,0] are the distances of a NUMA node; want 2 numbers above 0, one for each node',
+    'Cannot read the topology: numaNodes[0].distances is [10,0]; want 2 numbers above 0, one for each NUMA node (machine "a")',
   ],
-  [{ a: { cpus: twoNodes, numaNodes: 2 } }, 'Cannot read topology "a": "numaNodes" is not a list'],
+  [{ a: { cpus: twoNodes, numaNodes: 2 } }, 'Cannot read the topology: numaNodes is 2; want a list (machine "a")'],
   [[], 'Cannot read the topologies: want an object of machines by name'],
-  [{ a: {} }, 'Cannot read topology "a": it has no "cpus"; want a list of one CPU or more'],
-  [{ a: { cpus: [7] } }, 'Cannot read topology "a": entry 0 of "cpus": 7 is no object'],
-  [{ a: { cpus: [cpu, cpu] } }, 'Cannot read topology "a": it has 2 CPUs, of which 1 repeats an id'],
+  [{ a: {} }, 'Cannot read the topology: cpus is missing; want a list of one CPU or more (machine "a")'],
+  [{ a: 7 }, 'Cannot read the topology: the document is 7; want an object (machine "a")'],
+  [{ a: { cpus: [7] } }, 'Cannot read the topology: cpus[0] is 7; want an object (machine "a")'],
   [
     { a: { cpus: [{ ...cpu, core: -1 }] } },
-    'Cannot read topology "a": entry 0 of "cpus": core is -1; want a whole number from 0 to 9007199254740991',
+    'Cannot read the topology: cpus[0].core is -1; want a whole number from 0 to 9007199254740991 (machine "a")',
   ],
   [
     { a: { cpus: [{ ...cpu, coreType: 'big' }] } },
-    'Cannot read topology "a": entry 0 of "cpus": coreType is "big"; want one of standard, p-core, e-core',
+    'Cannot read the topology: cpus[0].coreType is "big"; want one of standard, p-core, e-core (machine "a")',
   ],
 ] as const) {
   test(`parseBatchTopologies refuses ${JSON.stringify(json)}`, () => {

@@ -1,5 +1,5 @@
 import type { CpuSet } from '../cpuset/cpu-set.ts';
-import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { readCpus } from '../cpuset/read-cpus.ts';
 import type { CoreType, CpuTopology } from '../topology/topology.ts';
 import { PlacementError, type PlacementErrorCode } from './placement-error.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from './take-cpus.ts';
 import { openWorkspace } from './workspace.ts';
 import { CodedError } from '../lib/coded-error.ts';
+import { JsonReader } from '../lib/json-reader.ts';
 import { quote, quoteNames } from '../lib/quote.ts';
 
 /** Why a case of a batch has no CPUs. */
@@ -45,52 +46,26 @@ class PlanCaseError extends CodedError<PlanErrorCode> {
   override readonly name = 'PlanCaseError';
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 const CORE_TYPES: readonly CoreType[] = ['standard', 'p-core', 'e-core'];
+const ISOLATED = ['prefer', 'require'] as const;
 
-function parseFields(line: string): Fields {
+function parseCase(line: string): JsonReader {
+  const fail = (why: string): never => {
+    throw new PlanCaseError('InvalidCase', `Cannot read the case: ${why}`);
+  };
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw new PlanCaseError(
-      'InvalidCase',
-      `Cannot read the case: it is no JSON (${String(cause)}); want one object a line`,
-    );
+    return fail(`it is not JSON (${String(cause)}); want one object per line`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new PlanCaseError('InvalidCase', 'Cannot read the case: it is no JSON object; want one object a line');
-  }
-  return Object.fromEntries(Object.entries(value));
+  return new JsonReader(value, {
+    fail: ({ path, value: found, want }) => fail(`${path || 'the line'} is ${found}; want ${want}`),
+  });
 }
 
-function invalid(field: string, value: unknown, wish: string): PlanCaseError {
-  return new PlanCaseError('InvalidCase', `Cannot read the case: ${field} is ${quote(value)}; want ${wish}`);
-}
-
-function readText(fields: Fields, field: string): string {
-  const value = fields[field];
-  if (typeof value !== 'string') throw invalid(field, value, 'a string');
-  return value;
-}
-
-function readNumber(fields: Fields, field: string): number {
-  const value = fields[field];
-  if (typeof value !== 'number') throw invalid(field, value, 'a number');
-  return value;
-}
-
-function readChoice<T extends string>(fields: Fields, field: string, choices: readonly T[]): T | undefined {
-  const value = fields[field];
-  if (value === undefined) return undefined;
-  const choice = choices.find((one) => one === value);
-  if (choice === undefined) throw invalid(field, value, `one of ${choices.join(', ')}`);
-  return choice;
-}
-
-function readPolicy(fields: Fields): PlacementPolicy {
-  const text = readText(fields, 'policy');
+function readPolicy(reader: JsonReader): PlacementPolicy {
+  const text = reader.text('policy');
   const policy = PLACEMENT_POLICIES.find((one) => one === text);
   if (policy) return policy;
   throw new PlanCaseError(
@@ -99,50 +74,35 @@ function readPolicy(fields: Fields): PlacementPolicy {
   );
 }
 
-function readCpus(fields: Fields, field: 'free' | 'near'): CpuSet {
-  try {
-    return parseCpuList(readText(fields, field));
-  } catch (error) {
-    if (error instanceof CpuListError) throw new PlanCaseError('InvalidCase', error.message);
-    throw error;
-  }
-}
-
-function readFlag(fields: Fields, field: string): boolean | undefined {
-  const value = fields[field];
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw invalid(field, value, 'true or false');
-}
-
 /** Others hold whatever is not free. */
-function readAvoidSharing(fields: Fields, topology: CpuTopology, free: CpuSet): AvoidSharing | undefined {
-  const domain = readChoice(fields, 'avoidSharing', SHARED_DOMAINS);
+function readAvoidSharing(reader: JsonReader, topology: CpuTopology, free: CpuSet): AvoidSharing | undefined {
+  const domain = reader.optionalOneOf('avoidSharing', SHARED_DOMAINS);
   return domain && { domain, others: topology.online.difference(free) };
 }
 
-function readRequest(fields: Fields, topology: CpuTopology): PlacementRequest {
-  const coreType = readChoice(fields, 'coreType', CORE_TYPES);
-  const isolated = readChoice(fields, 'isolated', ['prefer', 'require'] as const);
-  const [roundUp, singleSocket] = [readFlag(fields, 'roundUp'), readFlag(fields, 'singleSocket')];
-  const free = readCpus(fields, 'free');
-  const avoidSharing = readAvoidSharing(fields, topology, free);
+function readRequest(reader: JsonReader, topology: CpuTopology): PlacementRequest {
+  const coreType = reader.optionalOneOf('coreType', CORE_TYPES);
+  const isolated = reader.optionalOneOf('isolated', ISOLATED);
+  const [roundUp, singleSocket] = [reader.optionalFlag('roundUp'), reader.optionalFlag('singleSocket')];
+  const free = readCpus(reader, 'free');
+  const avoidSharing = readAvoidSharing(reader, topology, free);
   return {
     free,
-    cpus: readNumber(fields, 'cpus'),
-    policy: readPolicy(fields),
-    ...(fields['group'] === undefined ? {} : { group: readNumber(fields, 'group') }),
+    cpus: reader.number('cpus'),
+    policy: readPolicy(reader),
+    ...(reader.has('group') && { group: reader.number('group') }),
     ...(coreType && { coreType }),
     ...(isolated && { isolated }),
-    ...(fields['nodes'] === undefined ? {} : { nodes: readNumber(fields, 'nodes') }),
-    ...(fields['near'] === undefined ? {} : { near: readCpus(fields, 'near') }),
+    ...(reader.has('nodes') && { nodes: reader.number('nodes') }),
+    ...(reader.has('near') && { near: readCpus(reader, 'near') }),
     ...(roundUp === undefined ? {} : { roundUp }),
     ...(singleSocket === undefined ? {} : { singleSocket }),
     ...(avoidSharing && { avoidSharing }),
   };
 }
 
-function findTopology(fields: Fields, { topologies }: PlanContext): CpuTopology {
-  const name = readText(fields, 'topology');
+function findTopology(reader: JsonReader, { topologies }: PlanContext): CpuTopology {
+  const name = reader.text('topology');
   const topology = topologies.get(name);
   if (topology) return topology;
   throw new PlanCaseError(
@@ -151,9 +111,9 @@ function findTopology(fields: Fields, { topologies }: PlanContext): CpuTopology 
   );
 }
 
-function answerFields(fields: Fields, context: PlanContext): PlannedCpus {
-  const topology = findTopology(fields, context);
-  const request = readRequest(fields, topology);
+function answer(reader: JsonReader, context: PlanContext): PlannedCpus {
+  const topology = findTopology(reader, context);
+  const request = readRequest(reader, topology);
   openWorkspace(topology);
   const start = context.now();
   const { cpus, score, preferred, shared } = takeCpus(topology, request);
@@ -174,9 +134,9 @@ function answerFields(fields: Fields, context: PlanContext): PlannedCpus {
 export function answerCase(line: string, context: PlanContext): PlanAnswer {
   let id: unknown = null;
   try {
-    const fields = parseFields(line);
-    id = fields['id'] ?? null;
-    return { id, ...answerFields(fields, context) };
+    const reader = parseCase(line);
+    id = reader.raw('id') ?? null;
+    return { id, ...answer(reader, context) };
   } catch (error) {
     if (!(error instanceof PlanCaseError || error instanceof PlacementError)) throw error;
     return { id, error: { code: error.code, message: error.message } };

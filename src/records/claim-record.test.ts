@@ -66,12 +66,14 @@ test('parseClaimRecord names what is wrong with a file, and never throws anythin
   const cases: [string, RegExp][] = [
     ['', /it is empty/],
     ['{"version":', /not valid JSON/],
-    ['null', /no version/],
-    ['[]', /no version/],
+    ['null', /the document is null; want an object/],
+    ['[]', /the document is \[\]; want an object/],
+    ['{}', /version is missing/],
+    ['{"version":1}', /claim is missing; want an object/],
     [text.replace('2-3,10-11', '2-3,10-12'), /checksum does not match/],
     [change((document) => void delete document['checksum']), /checksum does not match/],
-    [change((document) => void (document['claim'] = null)), /checksum does not match/],
-    [text.replace('"version":1', '"version":"1"'), /no version/],
+    [change((document) => void (document['claim'] = null)), /claim is null; want an object/],
+    [text.replace('"version":1', '"version":"1"'), /version is "1"; want a number/],
   ];
   for (const [content, message] of cases) {
     assert.throws(() => parseClaimRecord(content, 'u1'), { name: 'ClaimRecordError', code: 'Damaged', message });

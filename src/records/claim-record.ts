@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Assignment, ClaimOwner, PreparedClaim } from '../claims/prepared-claim.ts';
 import type { ClaimUsers } from '../claims/claim-object.ts';
 import { CpuSet } from '../cpuset/cpu-set.ts';
-import { CpuListError, parseCpuList } from '../cpuset/parse.ts';
+import { readCpus } from '../cpuset/read-cpus.ts';
 import { CodedError } from '../lib/coded-error.ts';
-import { asObject, type JsonObject } from '../lib/json.ts';
+import { JsonReader } from '../lib/json-reader.ts';
 import { isUsableUid } from './cdi-spec.ts';
 
 /** Version of the document. Later releases add fields and keep these, so that an update can be taken back. */
@@ -58,17 +58,14 @@ export function formatClaimRecord({ claim, owner }: ClaimRecord): string {
  * @throws ClaimRecordError `Damaged` with what is wrong.
  */
 export function parseClaimRecord(text: string, uid: string): ClaimRecord {
-  const document = asObject(parseJson(text));
-  if (typeof document.version !== 'number') fail('it has no version');
-  if (document.checksum !== checksum(document.claim)) fail('its checksum does not match its content');
-  const stored = asObject(document.claim);
-  if (stored.uid !== uid) fail('it is the record of another claim');
-  try {
-    return parseStored(stored);
-  } catch (error) {
-    if (error instanceof CpuListError) return fail(error.message);
-    throw error;
-  }
+  const document = new JsonReader(parseJson(text), {
+    fail: ({ path, value, want }) => fail(`${path || 'the document'} is ${value}; want ${want}`),
+  });
+  document.number('version');
+  const stored = document.object('claim');
+  if (document.raw('checksum') !== checksum(document.raw('claim'))) fail('its checksum does not match its content');
+  if (stored.raw('uid') !== uid) fail('it is the record of another claim');
+  return parseStored(stored);
 }
 
 function fail(why: string): never {
@@ -84,60 +81,52 @@ function parseJson(text: string): unknown {
   }
 }
 
-function readText(object: JsonObject, key: string): string {
-  const value = object[key];
-  return typeof value === 'string' ? value : fail(`its ${key} is missing`);
-}
-
-function readList(object: JsonObject, key: string): JsonObject[] {
-  const value = object[key];
-  return Array.isArray(value) ? value.map(asObject) : fail(`its ${key} are missing`);
-}
-
-function parseStored(stored: JsonObject): ClaimRecord {
-  const { podClaimName, users, memoryNodes, sharedCPUs, owner } = stored;
-  const assignments = readList(stored, 'assignments').map(parseAssignment);
-  const cpus = parseCpuList(readText(stored, 'cpus'));
+function parseStored(stored: JsonReader): ClaimRecord {
+  const podClaimName = stored.optionalName('podClaimName');
+  const users = stored.optionalObject('users');
+  const owner = stored.optionalObject('owner');
+  if (!stored.has('assignments')) stored.fail('assignments', 'a list');
+  const assignments = stored.objects('assignments').map(parseAssignment);
+  const cpus = readCpus(stored, 'cpus');
   const ofAssignments = CpuSet.unionOf(assignments.map((assignment) => assignment.cpus));
   if (assignments.length > 0 && !ofAssignments.equals(cpus)) fail('its assignments are of other CPUs than the claim');
   const claim: PreparedClaim = {
-    uid: readText(stored, 'uid'),
-    namespace: readText(stored, 'namespace'),
-    name: readText(stored, 'name'),
-    ...(typeof podClaimName === 'string' && { podClaimName }),
-    ...(users !== undefined && { users: parseUsers(asObject(users)) }),
+    uid: stored.name('uid'),
+    namespace: stored.text('namespace'),
+    name: stored.text('name'),
+    ...(podClaimName !== undefined && { podClaimName }),
+    ...(users && { users: parseUsers(users) }),
     assignments,
     cpus,
-    ...(memoryNodes !== undefined && { memoryNodes: parseCpuList(readText(stored, 'memoryNodes')) }),
-    ...(sharedCPUs === true && { sharesPool: true }),
+    ...(stored.has('memoryNodes') && { memoryNodes: readCpus(stored, 'memoryNodes') }),
+    ...(stored.optionalFlag('sharedCPUs') && { sharesPool: true }),
   };
-  return { claim, owner: owner === undefined ? undefined : parseOwner(asObject(owner)) };
+  return { claim, owner: owner && parseOwner(owner) };
 }
 
-function parseUsers(users: JsonObject): ClaimUsers {
-  const pods = readList(users, 'pods').map((pod) => ({ name: readText(pod, 'name'), uid: readText(pod, 'uid') }));
-  return { pods, others: users.others === true };
+function parseUsers(users: JsonReader): ClaimUsers {
+  const pods = users.objects('pods').map((pod) => ({ name: pod.text('name'), uid: pod.text('uid') }));
+  return { pods, others: users.optionalFlag('others') ?? false };
 }
 
-function parseOwner(owner: JsonObject): ClaimOwner {
+function parseOwner(owner: JsonReader): ClaimOwner {
   return {
-    podUid: readText(owner, 'podUid'),
-    podNamespace: readText(owner, 'podNamespace'),
-    podName: readText(owner, 'podName'),
-    containerName: readText(owner, 'containerName'),
+    podUid: owner.text('podUid'),
+    podNamespace: owner.text('podNamespace'),
+    podName: owner.text('podName'),
+    containerName: owner.text('containerName'),
   };
 }
 
-function parseAssignment(item: JsonObject): Assignment {
-  const { shareId, policy, why } = item;
-  const sentences = Array.isArray(why) ? why.filter((sentence) => typeof sentence === 'string') : undefined;
+function parseAssignment(item: JsonReader): Assignment {
+  const policy = item.optionalName('policy');
   return {
-    request: readText(item, 'request'),
-    pool: readText(item, 'pool'),
-    device: readText(item, 'device'),
-    shareId: typeof shareId === 'string' ? shareId : undefined,
-    cpus: parseCpuList(readText(item, 'cpus')),
-    ...(typeof policy === 'string' && { policy }),
-    ...(sentences && { why: sentences }),
+    request: item.text('request'),
+    pool: item.text('pool'),
+    device: item.text('device'),
+    shareId: item.optionalName('shareId'),
+    cpus: readCpus(item, 'cpus'),
+    ...(policy !== undefined && { policy }),
+    ...(item.has('why') && { why: item.texts('why') }),
   };
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as assertProperty, property } from 'fast-check';
-import { TopologyJsonError } from './json-entry.ts';
 import { randomMachine } from './testing/random-machine.ts';
-import { topologyFromJson } from './topology-from-json.ts';
+import { TopologyJsonError, topologyFromJson } from './topology-from-json.ts';
 import { topologyToJson } from './topology-json.ts';
 
 const print = (value: object) => JSON.parse(JSON.stringify(value));
@@ -74,27 +73,23 @@ test('topologyFromJson takes core numbers that repeat from socket to socket for 
 const row = { cpu: 0, core: 0, socket: 0, numaNode: 0 };
 const mistakes: [name: string, json: unknown, message: RegExp][] = [
   ['no object', [], /the document is \[\]; want an object/],
-  ['another kind', { kind: 'Pod', cpus: [row] }, /"kind" of the document is "Pod"; want one of CPUTopology, bare/],
-  ['no CPUs', { cpus: [] }, /"cpus" of the document is \[\]; want a list of one CPU or more/],
+  ['another kind', { kind: 'Pod', cpus: [row] }, /: kind is "Pod"; want one of CPUTopology, bare/],
+  ['no CPUs', { cpus: [] }, /: cpus is \[\]; want a list of one CPU or more/],
   ['a CPU twice', { cpus: [row, row] }, /want each CPU once; 0 comes twice/],
-  ['a negative id', { cpus: [{ ...row, socket: -1 }] }, /"socket" of entry 0 of "cpus" is -1; want a whole number/],
-  [
-    'a CPU id beyond all',
-    { cpus: [{ ...row, cpu: 70_000 }] },
-    /"cpu" of entry 0 of "cpus" is 70000; want .* 0 to 65535/,
-  ],
-  ['a missing node', { cpus: [{ ...row, numaNode: undefined }] }, /"numaNode" of entry 0 of "cpus" is absent/],
+  ['a negative id', { cpus: [{ ...row, socket: -1 }] }, /: cpus\[0\]\.socket is -1; want a whole number/],
+  ['a CPU id beyond all', { cpus: [{ ...row, cpu: 70_000 }] }, /: cpus\[0\]\.cpu is 70000; want .* 0 to 65535/],
+  ['a missing node', { cpus: [{ ...row, numaNode: undefined }] }, /: cpus\[0\]\.numaNode is missing/],
   ['a core type of its own', { cpus: [{ ...row, coreType: 'big' }] }, /is "big"; want one of standard, p-core, e-core/],
-  ['no CPU list', { cpus: [row], offline: '0-' }, /"offline" of the document is "0-"; want a CPU list/],
+  ['no CPU list', { cpus: [row], offline: '0-' }, /: offline is "0-"; want a CPU list/],
   [
     'memory of another kind',
     { cpus: [row], numaNodes: [{ numaNode: 0, hasMemory: 'yes' }] },
-    /"hasMemory" of entry 0 of "numaNodes" is "yes"; want true or false/,
+    /: numaNodes\[0\]\.hasMemory is "yes"; want true or false/,
   ],
   [
     'distances of another kind',
     { cpus: [row], numaNodes: [{ numaNode: 0, distances: ['10'] }] },
-    /want a list of numbers/,
+    /: numaNodes\[0\]\.distances is \["10"\]; want 1 number above 0/,
   ],
 ];
 
