@@ -25,13 +25,19 @@ const machine = { driverName: 'dra.cpu', pool: 'node-a', topology, devices };
 /** A store in folders of its own, and what starts another driver over the same ones. */
 async function openStore(context: TestContext) {
   const root = await mkdtemp(join(tmpdir(), 'records-'));
-  context.after(() => rm(root, { recursive: true, force: true }));
+  const opened: DerivedFiles[] = [];
+  context.after(async () => {
+    // One that still watches would write files into what is being removed.
+    for (const derived of opened) await derived.stop();
+    await rm(root, { recursive: true, force: true });
+  });
   const dataDirectory = join(root, 'plugins/dra.cpu');
   const cdiDirectory = join(root, 'cdi');
   const directory = join(dataDirectory, 'claims-1');
   const open = async () => {
     const places = { driverName: 'dra.cpu', dataDirectory, cdiDirectory };
     const derived = new DerivedFiles(places, silentLog);
+    opened.push(derived);
     const derive = (claim: PreparedClaim) => deriveFiles(claim, describeDevices(claim, machine), places);
     const store = new ClaimStore({ directory, derived, derive, log: silentLog });
     const ledger = new Ledger({ allocatable: devices.allocatable, reserved: CpuSet.empty });
@@ -102,7 +108,6 @@ test('DerivedFiles S7, S8: what is missing, changed or not a regular file is bac
   const { spec, mount, metadata } = paths('db');
   const texts = await Promise.all([spec, mount, metadata].map((path) => readFile(path, 'utf8')));
   derived.start();
-  context.after(() => derived.stop());
   const deeds: [string, () => Promise<unknown>][] = [
     ['the directory is removed', () => rm(cdiDirectory, { recursive: true })],
     ['the directory is emptied', async () => Promise.all([unlink(spec), unlink(mount)])],
